@@ -1,0 +1,158 @@
+"""What is learned: the two tasks, their labels, their normalisation and the recipes to train them."""
+
+from dataclasses import dataclass, field, fields, replace
+
+LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements, which a still picture cannot show
+
+
+class UsageError(ValueError):
+    """A request that cannot be met, said in the user's words. Command lines and pages show it as it is."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides how a network is trained, apart from the data and the seed."""
+
+    name: str
+    explanation: str  # one sentence for people who choose a recipe
+    network: str  # a key of models.NETWORKS
+    epochs: int
+    batch_size: int
+    learning_rate: float  # the peak, where the schedule varies it
+    optimizer: str = "adam"  # adam, adamw, sgd (Nesterov momentum)
+    betas: tuple[float, float] = (0.9, 0.999)  # Adam's; SGD takes the first as its momentum
+    schedule: str = "constant"  # constant, onecycle, cosine, linear: see fit.learning_rate_factor
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    augment: str = "none"  # a key of augment.AUGMENTATIONS
+    average: float = 0.0  # decay per step of the moving average of the weights; 0: none
+    validation_share: float = 0.2  # of the training data, set aside to watch over-fitting
+    share: float = 1.0  # of what is left, used: less trains faster and worse
+    compile: bool = False  # torch.compile, where a compiler is there
+
+    def __post_init__(self):
+        """Raise UsageError for a value that no training can use."""
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise UsageError(f"{name.replace('_', ' ')} must be a whole number of at least 1, not {value!r}")
+        limits = {
+            "learning_rate": (0, 100, "above 0 and at most 100"),
+            "weight_decay": (-1e-12, 10, "from 0 to 10"),
+            "label_smoothing": (-1e-12, 0.9, "from 0 to 0.9"),
+            "average": (-1e-12, 0.99999, "from 0 to 0.99999"),
+            "validation_share": (0, 0.9, "above 0 and at most 0.9"),
+            "share": (0, 1, "above 0 and at most 1"),
+        }
+        for name, (above, most, words) in limits.items():
+            value = getattr(self, name)
+            # the comparison is false for NaN too
+            if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
+                raise UsageError(f"{name.replace('_', ' ')} must be {words}, not {value!r}")
+
+    def but(self, **changes) -> "Recipe":
+        """This recipe with some fields replaced; None leaves a field as it is."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a network learns, and how pictures are normalised for it: (pixel / 255 - mean) / std."""
+
+    name: str
+    title: str
+    labels: tuple[str, ...]
+    mean: float
+    std: float
+    input_shape: tuple[int, int, int]  # channels, height, width
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of that name. Raises UsageError that lists the names there are."""
+        if name not in self.recipes:
+            raise UsageError(f"there is no recipe {name!r} for {self.name}; there are: {', '.join(self.recipes)}")
+        return self.recipes[name]
+
+
+def _recipes(*recipes: Recipe) -> dict[str, Recipe]:
+    return {recipe.name: recipe for recipe in recipes}
+
+
+MNIST = Task(
+    name="mnist",
+    title="handwritten digits",
+    labels=tuple("0123456789"),
+    mean=0.1307,  # of the training images
+    std=0.3081,
+    input_shape=(1, 28, 28),
+    recipes=_recipes(
+        Recipe(
+            name="best",
+            explanation="Our network with varied digits (shifted, slanted, thinner, thicker) and averaged weights.",
+            network="mnist-cnn",
+            epochs=15,
+            batch_size=128,
+            learning_rate=3e-3,
+            optimizer="adamw",
+            schedule="onecycle",
+            weight_decay=0.01,
+            label_smoothing=0.05,
+            augment="shift",
+            average=0.999,
+        ),
+        Recipe(
+            name="lesson",
+            explanation="The lesson's numbers: Adam with learning rate 0.01, batches of 64, 5 epochs.",
+            network="mnist-cnn",
+            epochs=5,
+            batch_size=64,
+            learning_rate=0.01,
+        ),
+    ),
+)
+
+ASL = Task(
+    name="asl",
+    title="signed letters",
+    labels=LETTERS,
+    mean=0.0,
+    std=1.0,
+    input_shape=(1, 28, 28),
+    recipes=_recipes(
+        Recipe(
+            name="best",
+            explanation="The lesson's network with turned, scaled and shifted hands and a falling learning rate.",
+            network="asl-cnn",
+            epochs=12,
+            batch_size=64,
+            learning_rate=3e-3,
+            optimizer="adamw",
+            schedule="onecycle",
+            weight_decay=0.01,
+            augment="affine",
+            average=0.999,
+            validation_share=0.1,
+        ),
+        Recipe(
+            name="lesson",
+            explanation="The lesson's numbers: Adam with its defaults, batches of 32, 20 epochs, torch.compile.",
+            network="asl-cnn",
+            epochs=20,
+            batch_size=32,
+            learning_rate=1e-3,
+            compile=True,
+        ),
+    ),
+)
+
+TASKS = {task.name: task for task in (MNIST, ASL)}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name. Raises UsageError that lists the names there are."""
+    if name not in TASKS:
+        raise UsageError(f"there is no task {name!r}; there are: {', '.join(TASKS)}")
+    return TASKS[name]
+
+
+RECIPE_FIELDS = tuple(f.name for f in fields(Recipe))
