@@ -24,7 +24,9 @@ class PictureError(UsageError):
     """A picture that cannot be read; the message says why in plain words."""
 
 
-def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest: int | None = None) -> Image.Image:
+def open_picture(
+    source: str | Path | bytes | Image.Image | np.ndarray, longest: int | None = None
+) -> Image.Image:
     """Open a picture, turned upright as its EXIF orientation says, in mode RGB, or RGBA if it has transparency.
 
     Args:
@@ -49,7 +51,9 @@ def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest:
     except PermissionError:
         raise PictureError(f"{name} may not be opened: permission denied") from None
     except UnidentifiedImageError:
-        raise PictureError(f"{name} is not a picture that can be read (JPEG, PNG, WebP, GIF, HEIC and others can)") from None
+        raise PictureError(
+            f"{name} is not a picture that can be read (JPEG, PNG, WebP, GIF, HEIC and others can)"
+        ) from None
     except (MemoryError, Image.DecompressionBombError):
         raise PictureError(f"{name} has too many pixels to open") from None
     except Exception as error:  # decoders raise whatever they like on damaged files
@@ -66,7 +70,9 @@ def _decode(source, name: str, longest: int | None) -> Image.Image:
         if not data:
             raise PictureError(f"{name} is empty")
         if len(data) > MOST_BYTES:
-            raise PictureError(f"{name} is too large: {len(data) / 1e6:.0f} MB, at most {MOST_BYTES / 1e6:.0f} MB")
+            raise PictureError(
+                f"{name} is too large: {len(data) / 1e6:.0f} MB, at most {MOST_BYTES / 1e6:.0f} MB"
+            )
         picture = Image.open(io.BytesIO(data))
     width, height = picture.size
     if width < 1 or height < 1:

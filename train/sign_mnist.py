@@ -42,7 +42,10 @@ def find(names: tuple[str, ...], folder: Path | None = None) -> Path:
     folder = folder or os.environ.get("SIGN_MNIST_DIR")
     if folder:
         for name in names:
-            for file in (Path(folder) / name, Path(folder) / Path(name).stem / name):  # Kaggle's zip nests them
+            for file in (
+                Path(folder) / name,
+                Path(folder) / Path(name).stem / name,
+            ):  # Kaggle's zip nests them
                 if file.is_file():
                     return file
         raise UsageError(f"there is no {' or '.join(names)} in {folder}")
@@ -96,7 +99,9 @@ def contiguous(labels: Tensor, form: str | None, file: Path) -> Tensor:
         )
     if has_9 and form == "kaggle":
         line = int((labels == 9).nonzero()[0]) + 2
-        raise UsageError(f"{file}, line {line}: label 9 (J) does not exist in Kaggle's form, which was asked for")
+        raise UsageError(
+            f"{file}, line {line}: label 9 (J) does not exist in Kaggle's form, which was asked for"
+        )
     if not has_9 and not has_24 and form is None:
         raise UsageError(
             f"{file}: neither 9 nor 24 is among the labels, so they may be Kaggle's (0..24 without 9) or contiguous "
@@ -114,7 +119,9 @@ def _cached(file: Path) -> tuple[Tensor, Tensor]:
     folder.mkdir(exist_ok=True)
     status = file.stat()
     # hashing 83 MB takes longer than loading the tensors: an unchanged file is known by name, size and time
-    known_as = hashlib.sha256(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:32]
+    known_as = hashlib.sha256(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[
+        :32
+    ]
     note = folder / f"{known_as}.json"
     try:
         digest = json.loads(note.read_text())["sha256"]
@@ -125,7 +132,12 @@ def _cached(file: Path) -> tuple[Tensor, Tensor]:
     try:
         tensors = load_file(kept)
         return tensors["labels"], tensors["pixels"]
-    except (OSError, KeyError, ValueError, Exception):  # not there yet, or damaged: safetensors has its own error
+    except (
+        OSError,
+        KeyError,
+        ValueError,
+        Exception,
+    ):  # not there yet, or damaged: safetensors has its own error
         labels, pixels = _parse(file)
         temporary = kept.with_suffix(f".{os.getpid()}.tmp")
         save_file({"labels": labels, "pixels": pixels}, temporary)

@@ -1,0 +1,121 @@
+"""Ink becomes 28 x 28 pictures such as MNIST has: one for each digit, its strokes as thin as MNIST's."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from train.ink import Ink
+from train.strokes import BOX, PEN_RADIUS, SIDE
+
+WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
+COARSE = 160  # pixels of the longer side of the small copy that pieces are found on
+INKED = 96  # of 255: from here on a pixel belongs to a stroke
+SPECK = 0.02  # of the largest piece's ink: less is dirt
+
+
+def even_out(strength: np.ndarray) -> np.ndarray | None:
+    """One digit's ink, of whatever size and thickness, as MNIST would have it.
+
+    Its strokes are brought to MNIST's width through their distance field; then MNIST's own procedure (LeCun et al.,
+    1998) follows: scaled into 20 x 20 with the aspect kept, grey by anti-aliasing, centre of mass in the middle.
+
+    Args:
+        strength: (H, W) uint8, ink bright, nothing else in it.
+
+    Returns (28, 28) uint8, or None if there is no ink.
+    """
+    work = _to_work_size(strength)
+    if work is None:
+        return None
+    inked = work >= 128
+    inside = distance(inked, 24)
+    radius = stroke_radius(inside)
+    length = max(strength_box(work, 128)[1])
+    # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
+    wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)
+    pen = PEN_RADIUS * wanted / BOX
+    if pen < radius:
+        field = inside - (radius - pen)
+    else:
+        field = (pen - radius) - distance(~inked, int(pen - radius) + 3) + np.where(inked, inside, 0)
+    return _centre((np.clip(field + 0.5, 0, 1) * 255).astype(np.uint8))
+
+
+def distance(inked: np.ndarray, most: int) -> np.ndarray:
+    """From each pixel of a mask to the edge of the mask, in pixels, 0 outside; at most about `most`. (H, W) float32."""
+    height, width = inked.shape
+    # along the row first: to the last pixel off the mask on the left, and to the next on the right
+    column = np.arange(width, dtype=np.int16)
+    left = np.maximum.accumulate(np.where(inked, np.int16(-most), column), axis=1)
+    right = np.minimum.accumulate(np.where(inked, np.int16(width - 1 + most), column)[:, ::-1], axis=1)[
+        :, ::-1
+    ]
+    along = np.minimum(np.minimum(column - left, right - column), most)
+    squared = along * along
+    # then the rows above and below: Pythagoras, nearest first
+    nearest = squared.copy()
+    for rows in range(1, min(most, height)):
+        nearest[rows:] = np.minimum(nearest[rows:], squared[:-rows] + rows * rows)
+        nearest[:-rows] = np.minimum(nearest[:-rows], squared[rows:] + rows * rows)
+    return np.maximum(np.sqrt(nearest, dtype=np.float32) - 0.5, 0)
+
+
+def stroke_radius(inside: np.ndarray) -> float:
+    """Half the width of the strokes: the distance field's ridges, of which the thinner ones are plain strokes.
+
+    Thick ridges are crossings and filled loops. Takes (H, W) float32 from `distance`, returns pixels.
+    """
+    middle = inside[1:-1, 1:-1]
+    ridge = (middle > 0) & (middle >= inside[:-2, 1:-1]) & (middle >= inside[2:, 1:-1])
+    ridge &= (middle >= inside[1:-1, :-2]) & (middle >= inside[1:-1, 2:])
+    ridges = middle[ridge]
+    if not len(ridges):
+        return 0.5
+    ridges = ridges[ridges > 0.35 * ridges.max()]  # less is the roughness of an edge
+    return float(np.partition(ridges, len(ridges) * 4 // 10)[len(ridges) * 4 // 10])
+
+
+def strength_box(strength: np.ndarray, threshold: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Top left corner (x, y) and size (width, height) of what reaches the threshold; size 0, 0 if nothing does."""
+    rows, columns = (strength >= threshold).any(axis=1), (strength >= threshold).any(axis=0)
+    if not rows.any():
+        return (0, 0), (0, 0)
+    left, top = int(columns.argmax()), int(rows.argmax())
+    return (left, top), (
+        len(columns) - int(columns[::-1].argmax()) - left,
+        len(rows) - int(rows[::-1].argmax()) - top,
+    )
+
+
+def _to_work_size(strength: np.ndarray) -> np.ndarray | None:
+    """Cut to the ink and scaled so that its longer side is WORK pixels, with an empty margin. (H, W) uint8."""
+    (left, top), (width, height) = strength_box(strength, INKED)
+    if not width:
+        return None
+    scale = WORK / max(width, height)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    box = left, top, left + width, top + height
+    ink = Image.fromarray(strength)
+    kind = Image.Resampling.BOX if scale < 0.5 else Image.Resampling.BILINEAR
+    margin = 12  # a thin digit's strokes will grow into it
+    work = np.zeros((size[1] + 2 * margin, size[0] + 2 * margin), np.uint8)
+    work[margin:-margin, margin:-margin] = np.asarray(ink.resize(size, kind, box=box))
+    return work
+
+
+def _centre(strength: np.ndarray) -> np.ndarray | None:
+    """MNIST's last steps: the ink's longer side to BOX pixels, its centre of mass to the middle of SIDE x SIDE."""
+    (left, top), (width, height) = strength_box(strength, 64)
+    if not width:
+        return None
+    ink = strength[top : top + height, left : left + width]
+    total = float(ink.sum(dtype=np.int64))
+    x = left + 0.5 + float(ink.sum(axis=0, dtype=np.int64) @ np.arange(width)) / total
+    y = top + 0.5 + float(ink.sum(axis=1, dtype=np.int64) @ np.arange(height)) / total
+    half = max(width, height) * SIDE / BOX / 2
+    pad = int(half) + 1
+    wide = np.zeros((strength.shape[0] + 2 * pad, strength.shape[1] + 2 * pad), np.uint8)
+    wide[pad:-pad, pad:-pad] = strength
+    box = x + pad - half, y + pad - half, x + pad + half, y + pad + half
+    return np.asarray(Image.fromarray(wide).resize((SIDE, SIDE), Image.Resampling.BOX, box=box))

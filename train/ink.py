@@ -1,0 +1,189 @@
+"""Where a picture holds ink: any colour on any ground, transparency, uneven light, ruled paper."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageChops, ImageFilter
+
+LONGEST = 1000  # a longer picture is shrunk first: digits stay legible, and time stays bounded
+FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
+FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
+NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
+RULE_SPAN = 0.6  # of the picture's width or height: straight ink that long is a ruled line, not a digit
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What was drawn: strength (H, W) uint8, 0 ground to 255 full ink, cut to the ink's bounding box.
+
+    Pixel (x, y) of it lies at (left + x, top + y) * scale in the source picture.
+    """
+
+    strength: np.ndarray
+    left: int
+    top: int
+    scale: float
+    from_photo: bool = False  # the ground was uneven: what touches the picture's edge may be no ink
+
+
+def find_ink(picture: Image.Image) -> Ink | None:
+    """The ink of a picture in mode L, RGB or RGBA; None if there is none.
+
+    The ground is the colour of most of the picture's edge. Where the edge has no single colour (a photo), the ground
+    is a median over a wide neighbourhood, which follows the light, and ink is what is darker or lighter than that,
+    whichever stands out more.
+    """
+    scale = max(max(picture.size) / LONGEST, 1.0)
+    if scale > 1:
+        size = [max(round(side / scale), 1) for side in picture.size]
+        picture = picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    if picture.mode == "RGBA":
+        picture = _flatten(picture)
+    ground = _plain_ground(picture)
+    difference = _unlike(picture, ground) if ground else _unlike_surroundings(picture.convert("L"))
+    strength = _stretch(difference, noise=FAINTEST if ground else 0)
+    if strength is None:
+        return None
+    strength = _without_rules(strength)
+    box = strength.point([0] * 64 + [255] * 192).getbbox()
+    if box is None:
+        return None
+    return Ink(np.asarray(strength.crop(box)), box[0], box[1], scale, from_photo=ground is None)
+
+
+def _flatten(picture: Image.Image) -> Image.Image:
+    """Transparent parts become black or white, whichever is further from the colour of the opaque parts. To RGB."""
+    alpha = picture.getchannel("A")
+    if alpha.getextrema()[0] == 255:
+        return picture.convert("RGB")
+    grey = picture.convert("L")
+    weights = np.asarray(alpha, dtype=np.float32)
+    total = weights.sum()
+    dark = total > 0 and (np.asarray(grey) * weights).sum() / total < 128
+    below = Image.new("RGB", picture.size, (255, 255, 255) if dark else (0, 0, 0))
+    below.paste(picture.convert("RGB"), mask=alpha)
+    return below
+
+
+def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
+    """The colour that most of the picture's edge has, or None if the edge has no single colour."""
+    pixels = np.asarray(picture)
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).reshape(
+        -1, len(picture.getbands())
+    )
+    ground = np.sort(edge, axis=0)[len(edge) // 2]
+    near = (np.abs(edge.astype(np.int16) - ground) <= FLAT).all(axis=1)
+    if near.mean() < 0.7:
+        return None
+    colour = tuple(int(channel) for channel in ground)
+    return colour if len(colour) > 1 else colour[0]
+
+
+def _unlike(picture: Image.Image, ground) -> Image.Image:
+    """How much each pixel differs from the ground, in the channel where it does most. Mode L."""
+    difference = ImageChops.difference(picture, Image.new(picture.mode, picture.size, ground))
+    bands = difference.split()
+    for band in bands[1:]:
+        bands = (ImageChops.lighter(bands[0], band),)
+    return bands[0]
+
+
+def _unlike_surroundings(grey: Image.Image) -> Image.Image:
+    """How much each pixel is darker than its surroundings, or lighter if that is what stands out. Mode L."""
+    grey = grey.filter(ImageFilter.GaussianBlur(max(grey.size) / 700))
+    step = max(round(max(grey.size) / NARROW), 1)
+    small = grey.reduce(step) if min(grey.size) >= step else grey
+    ground = small.filter(ImageFilter.MedianFilter(15)).filter(ImageFilter.GaussianBlur(3))
+    ground = np.asarray(ground.resize(grey.size, Image.Resampling.BILINEAR), dtype=np.float32)
+    # ink takes a share of the light away, so the difference is relative to the light there is
+    unlike = (np.asarray(grey, dtype=np.float32) - ground) * (200 / np.maximum(ground, 40))
+    darker, lighter = np.maximum(-unlike, 0), np.maximum(unlike, 0)
+    stands_out = darker if np.mean(darker**2) >= np.mean(lighter**2) else lighter
+    noise = 3 * 1.4826 * np.median(np.abs(unlike))
+    return Image.fromarray(np.clip(stands_out - noise, 0, 255).astype(np.uint8))
+
+
+def _stretch(difference: Image.Image, noise: int) -> Image.Image | None:
+    """Scale so that ground becomes 0 and ink 255, by Otsu's threshold (1979); None if nothing stands out."""
+    counts = np.array(difference.histogram(), dtype=np.float64)
+    values = np.arange(256)
+    faintest = max(noise, FAINTEST)
+    if counts[faintest:].sum() == 0:
+        return None
+    below = counts.cumsum()
+    sums = (counts * values).cumsum()
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = np.nan_to_num((sums * below[-1] / below - sums[-1]) ** 2 * below / np.maximum(above, 1e-9))
+    threshold = max(int(between[:-1].argmax()), faintest // 2)
+    ink = counts[threshold + 1 :].cumsum()
+    full = threshold + 1 + int(np.searchsorted(ink, ink[-1] / 2))  # the median of what is ink
+    if full < faintest:
+        return None
+    low = min(faintest / 3, full / 4)
+    table = np.clip((values - low) * 255 / (full - low), 0, 255).astype(np.uint8)
+    return difference.point(table.tolist())
+
+
+def _without_rules(strength: Image.Image) -> Image.Image:
+    """Take away ruled lines: straight ink across most of the picture, except where other ink crosses it."""
+    pixels = np.asarray(strength)
+    if min(pixels.shape) < 20:
+        return strength
+    inked = pixels > 90
+    down = _rules(inked)
+    across = _rules(inked.T)
+    if down is None and across is None:
+        return strength
+    pixels = pixels.copy()
+    if down is not None:
+        pixels[down] = 0
+    if across is not None:
+        pixels[across.T] = 0
+    return Image.fromarray(pixels)
+
+
+def _rules(inked: np.ndarray) -> np.ndarray | None:
+    """The pixels of thin lines that run along most of the rows' length, crossings spared; None if there are none.
+
+    A rule may lean: it is followed in pieces, each a twelfth of the width, through neighbouring rows.
+    """
+    height, width = inked.shape
+    if inked.mean(axis=1).max() < RULE_SPAN / 3:  # quick: even a leaning rule fills a good part of some row
+        return None
+    piece = max(width // 12, 4)
+    count = width // piece
+    # a piece of a row counts as ruled if nearly all of it is inked, allowing a lean of one row either way
+    loose = inked.copy()
+    loose[1:] |= inked[:-1]
+    loose[:-1] |= inked[1:]
+    full = loose[:, : count * piece].reshape(height, count, piece).mean(axis=2) > 0.9
+    thickness = max(round(height / 40), 3)
+    thin = full & ~(_shift(full, thickness + 2) & _shift(full, -thickness - 2))
+    reach = max(round(width / 50), 2)  # rows that a rule may wander over its whole length
+    near = thin.copy()
+    for by in range(1, reach + 1):
+        near |= _shift(thin, by) | _shift(thin, -by)
+    ruled_rows = near.mean(axis=1) >= RULE_SPAN
+    if not ruled_rows.any():
+        return None
+    marked = inked & ruled_rows[:, None]
+    # ink that goes on above and below the rule is a stroke that crosses it
+    crossing = _shift(inked & ~marked, thickness) & _shift(inked & ~marked, -thickness)
+    return marked & ~crossing
+
+
+def _shift(mask: np.ndarray, rows: int) -> np.ndarray:
+    moved = np.zeros_like(mask)
+    if rows > 0:
+        moved[rows:] = mask[:-rows]
+    else:
+        moved[:rows] = mask[-rows:]
+    return moved
+
+
+def _widen_rows(mask: np.ndarray, rows: int) -> np.ndarray:
+    wide = mask.copy()
+    for by in range(1, rows + 1):
+        wide |= _shift(mask, by) | _shift(mask, -by)
+    return wide

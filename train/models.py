@@ -1,0 +1,172 @@
+"""The networks: a picture goes in as (N, C, H, W), a score (logit) for each class comes out as (N, classes)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from train.task import UsageError
+
+
+class MnistCNN(nn.Module):
+    """The lesson's digit network: two convolutions and two fully connected layers, 421,642 parameters.
+
+    (N, 1, 28, 28) -> (N, 10).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 32, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # 28 -> 14
+            nn.Conv2d(32, 64, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # 14 -> 7
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(64 * 7 * 7, 128),
+            nn.ReLU(),
+            nn.Linear(128, 10),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))
+
+
+class AslCNN(nn.Module):
+    """The lesson's hand sign network: three conv-BatchNorm blocks of 25, 50 and 75 feature maps.
+
+    (N, 1, 28, 28) -> (N, 24).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 25, kernel_size=3, padding=1),
+            nn.BatchNorm2d(25),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # 28 -> 14
+            nn.Conv2d(25, 50, kernel_size=3, padding=1),
+            nn.BatchNorm2d(50),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.MaxPool2d(2),  # 14 -> 7
+            nn.Conv2d(50, 75, kernel_size=3, padding=1),
+            nn.BatchNorm2d(75),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # 7 -> 3
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(75 * 3 * 3, 512),
+            nn.Dropout(0.3),
+            nn.ReLU(),
+            nn.Linear(512, 24),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))
+
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "mnist-cnn": MnistCNN,
+    "asl-cnn": AslCNN,
+}
+
+
+def build(name: str, **options) -> nn.Module:
+    """A new network with random weights. Raises UsageError for a name or options that do not exist."""
+    if name not in NETWORKS:
+        raise UsageError(f"there is no network {name!r}; there are: {', '.join(NETWORKS)}")
+    try:
+        return NETWORKS[name](**options)
+    except TypeError as error:
+        raise UsageError(f"network {name} does not take these options: {error}") from None
+
+
+def parameter_count(model: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
+    """The lesson's formula: pixels along one side after a convolution or pooling."""
+    return (size - kernel + 2 * padding) // stride + 1
+
+
+def layers(model: nn.Module, input_shape: tuple[int, int, int]) -> list[dict]:
+    """A row for each layer: its name, output shape, parameters, and for sizes that change the formula filled in.
+
+    Keys: layer (str), output (tuple without the batch), parameters (int), formula (str, may be empty).
+    """
+    rows = []
+
+    def record(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        formula = ""
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            size = inputs[0].shape[-1]
+            kernel, stride, padding = (
+                _single(getattr(layer, name)) for name in ("kernel_size", "stride", "padding")
+            )
+            result = output_size(size, kernel, stride, padding)
+            formula = f"({size} - {kernel} + 2*{padding})/{stride} + 1 = {result}"
+        rows.append(
+            {
+                "layer": _describe(layer),
+                "output": tuple(output.shape[1:]),
+                "parameters": parameter_count(layer),
+                "formula": formula,
+            }
+        )
+
+    leaves = [layer for layer in model.modules() if not list(layer.children())]
+    hooks = [layer.register_forward_hook(record) for layer in leaves]
+    was_training = model.training
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(torch.zeros(1, *input_shape, device=next(model.parameters()).device))
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def summary(model: nn.Module, input_shape: tuple[int, int, int]) -> str:
+    """The layers as a table in the lesson's style, for the terminal."""
+    rows = layers(model, input_shape)
+    lines = [
+        f"{'layer':<34}{'output':<16}{'parameters':>11}   size: (in - kernel + 2*padding)/stride + 1",
+        "-" * 107,
+    ]
+    lines.append(f"{'input':<34}{_shape(input_shape):<16}")
+    for row in rows:
+        lines.append(
+            f"{row['layer']:<34}{_shape(row['output']):<16}{row['parameters']:>11,}   {row['formula']}".rstrip()
+        )
+    lines += ["-" * 107, f"{'in all':<50}{parameter_count(model):>11,}"]
+    return "\n".join(lines)
+
+
+def _describe(layer: nn.Module) -> str:
+    match layer:
+        case nn.Conv2d():
+            return f"Conv2d {layer.in_channels}->{layer.out_channels}, kernel {_single(layer.kernel_size)}"
+        case nn.Linear():
+            return f"Linear {layer.in_features}->{layer.out_features}"
+        case nn.MaxPool2d():
+            return f"MaxPool2d {_single(layer.kernel_size)}"
+        case nn.Dropout():
+            return f"Dropout {layer.p}"
+    return type(layer).__name__
+
+
+def _single(value) -> int:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
