@@ -61,9 +61,7 @@ def default_path(task: str, recipe: str = "best") -> Path:
     return FOLDER / (f"{task}.safetensors" if recipe == "best" else f"{task}-{recipe}.safetensors")
 
 
-def save(
-    path: Path | str, model: nn.Module, metadata: Metadata, training: dict[str, Tensor] | None = None
-) -> None:
+def save(path: Path | str, model: nn.Module, metadata: Metadata, training: dict[str, Tensor] | None = None) -> None:
     """Write a checkpoint. Killed at any moment, it leaves the old file or the new one, never a part of one.
 
     Args:
@@ -103,9 +101,7 @@ def load(path: Path | str, task: str | None = None) -> tuple[nn.Module, Metadata
         scores = model.eval()(torch.zeros(1, *metadata.input_shape))
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(
-            f"{path}: its weights do not fit network {metadata.network}: {reason}"
-        ) from None
+        raise CheckpointError(f"{path}: its weights do not fit network {metadata.network}: {reason}") from None
     if scores.shape[1] != len(metadata.labels):
         raise CheckpointError(f"{path}: {scores.shape[1]} scores for {len(metadata.labels)} labels")
     return model, metadata
@@ -132,9 +128,7 @@ def _read(path: Path, task: str | None, header_only: bool = False) -> tuple[dict
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             if header.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path} is a safetensors file, but not one of ours: its header does not say so"
-                )
+                raise CheckpointError(f"{path} is a safetensors file, but not one of ours: its header does not say so")
             about = json.loads(header["about"])
             metadata = Metadata(**about)
             metadata = metadata.but(labels=tuple(metadata.labels), input_shape=tuple(metadata.input_shape))

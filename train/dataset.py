@@ -13,9 +13,7 @@ from torch import Tensor
 def cache_folder() -> Path:
     """Where parsed data is kept: DIGITS_AND_SIGNS_CACHE, else the platform's cache folder. Made if missing."""
     chosen = os.environ.get("DIGITS_AND_SIGNS_CACHE")
-    folder = (
-        Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("digits-and-signs", False))
-    )
+    folder = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("digits-and-signs", False))
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -29,9 +27,7 @@ class Images:
 
     def __post_init__(self):
         if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4 or len(self.pixels) != len(self.labels):
-            raise ValueError(
-                f"images must be (N, C, H, W) uint8 with N labels, not {tuple(self.pixels.shape)}"
-            )
+            raise ValueError(f"images must be (N, C, H, W) uint8 with N labels, not {tuple(self.pixels.shape)}")
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,9 +64,7 @@ class Splits:
         return hashlib.sha256((self.train.digest() + self.validation.digest()).encode()).hexdigest()
 
 
-def split(
-    images: Images, validation_share: float, *, seed: int, share: float = 1.0, groups: Tensor | None = None
-):
+def split(images: Images, validation_share: float, *, seed: int, share: float = 1.0, groups: Tensor | None = None):
     """Set a share of the images aside for validation, at random by seed, without overlap.
 
     Args:

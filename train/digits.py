@@ -1,11 +1,8 @@
 """Ink becomes 28 x 28 pictures such as MNIST has: one for each digit, its strokes as thin as MNIST's."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image
 
-from train.ink import Ink
 from train.strokes import BOX, PEN_RADIUS, SIDE
 
 WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
@@ -34,11 +31,8 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
     length = max(strength_box(work, 128)[1])
     # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
     wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)
-    pen = PEN_RADIUS * wanted / BOX
-    if pen < radius:
-        field = inside - (radius - pen)
-    else:
-        field = (pen - radius) - distance(~inked, int(pen - radius) + 3) + np.where(inked, inside, 0)
+    grow = PEN_RADIUS * wanted / BOX - radius
+    field = inside - distance(~inked, max(int(grow), 0) + 3) + grow
     return _centre((np.clip(field + 0.5, 0, 1) * 255).astype(np.uint8))
 
 
@@ -48,9 +42,7 @@ def distance(inked: np.ndarray, most: int) -> np.ndarray:
     # along the row first: to the last pixel off the mask on the left, and to the next on the right
     column = np.arange(width, dtype=np.int16)
     left = np.maximum.accumulate(np.where(inked, np.int16(-most), column), axis=1)
-    right = np.minimum.accumulate(np.where(inked, np.int16(width - 1 + most), column)[:, ::-1], axis=1)[
-        :, ::-1
-    ]
+    right = np.minimum.accumulate(np.where(inked, np.int16(width - 1 + most), column)[:, ::-1], axis=1)[:, ::-1]
     along = np.minimum(np.minimum(column - left, right - column), most)
     squared = along * along
     # then the rows above and below: Pythagoras, nearest first

@@ -71,11 +71,7 @@ def learning_rate_factor(schedule: str, progress: float) -> float:
             return 1 - progress
         case "cosine":
             warm = 0.05
-            return (
-                progress / warm
-                if progress < warm
-                else (1 + math.cos(math.pi * (progress - warm) / (1 - warm))) / 2
-            )
+            return progress / warm if progress < warm else (1 + math.cos(math.pi * (progress - warm) / (1 - warm))) / 2
         case "onecycle":
             peak = 0.2
             return 0.04 + 0.96 * progress / peak if progress < peak else (1 - progress) / (1 - peak)
@@ -112,18 +108,17 @@ class Run:
         recipe: Recipe,
         *,
         seed: int = 0,
-        plan: Plan = Plan(),
+        plan: Plan | None = None,
         model: nn.Module | None = None,
     ):
         """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there."""
         if recipe.augment not in AUGMENTATIONS:
-            raise UsageError(
-                f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}"
-            )
+            raise UsageError(f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
         learning_rate_factor(recipe.schedule, 0.0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = model if model is not None else build(recipe.network)
+        plan = plan or Plan()
         self.task, self.recipe, self.seed, self.plan = task, recipe, seed, plan
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
@@ -156,9 +151,7 @@ class Run:
         """Go back to where `state` was taken. Raises UsageError if it is another network's."""
 
         def part(prefix: str) -> dict[str, Tensor]:
-            return {
-                name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-            }
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
         optimizer = self.optimizer.state_dict()
         for name, value in part("optimizer.").items():
@@ -204,9 +197,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
                 loss, correct, images = since.tolist()  # the only place where the device is waited for
                 run.sums += since.cpu()
                 _check_finite(run, loss)
-                yield Step(
-                    epoch, recipe.epochs, step, steps, loss / images, correct / images, images / elapsed
-                )
+                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, images / elapsed)
                 run.model.train()  # whoever looked at the network may have switched it
                 since.zero_()
                 clock = time.perf_counter()
@@ -237,14 +228,10 @@ def _train_step(run: Run, batch: Images, progress: float) -> Tensor:
     run.optimizer.step()
     if run.average is not None:
         # early weights are worth little: the average begins short and grows to the recipe's length
-        _move_average(
-            run.average, run.model, min(recipe.average, (1 + run.steps_done) / (10 + run.steps_done))
-        )
+        _move_average(run.average, run.model, min(recipe.average, (1 + run.steps_done) / (10 + run.steps_done)))
     with torch.no_grad():
         correct = (scores.argmax(1) == batch.labels).sum()
-        return torch.stack(
-            [loss.double() * len(batch), correct.double(), torch.full_like(loss, len(batch)).double()]
-        )
+        return torch.stack([loss.double() * len(batch), correct.double(), torch.full_like(loss, len(batch)).double()])
 
 
 def to_input(pixels: Tensor, mean: float, std: float, augment: str = "none", generator=None) -> Tensor:
@@ -299,9 +286,7 @@ def measure(model: nn.Module, images: Images, task: Task, plan: Plan) -> Measure
 
 def _generator(seed: int, number: int) -> torch.Generator:
     # splitmix-like mixing: neighbouring numbers must not give related streams
-    mixed = (
-        seed * 0x9E3779B97F4A7C15 + (number & 0xFFFFFFFF) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB
-    ) % 2**64
+    mixed = (seed * 0x9E3779B97F4A7C15 + (number & 0xFFFFFFFF) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
     mixed = ((mixed ^ (mixed >> 31)) * 0x94D049BB133111EB) % 2**63
     return torch.Generator().manual_seed(mixed)
 
@@ -321,9 +306,7 @@ def _check_finite(run: Run, loss: float) -> None:
         run.model.load_state_dict({n: t for n, t in run.good.items() if not n.startswith("average.")})
         if run.average is not None:
             prefix = "average."
-            run.average.load_state_dict(
-                {n[len(prefix) :]: t for n, t in run.good.items() if n.startswith(prefix)}
-            )
+            run.average.load_state_dict({n[len(prefix) :]: t for n, t in run.good.items() if n.startswith(prefix)})
     run.model.eval()
     raise TrainingStopped(
         "The loss is no longer a number: the weights grew without bound. The last good weights are kept. "

@@ -24,9 +24,7 @@ class PictureError(UsageError):
     """A picture that cannot be read; the message says why in plain words."""
 
 
-def open_picture(
-    source: str | Path | bytes | Image.Image | np.ndarray, longest: int | None = None
-) -> Image.Image:
+def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest: int | None = None) -> Image.Image:
     """Open a picture, turned upright as its EXIF orientation says, in mode RGB, or RGBA if it has transparency.
 
     Args:
@@ -70,9 +68,7 @@ def _decode(source, name: str, longest: int | None) -> Image.Image:
         if not data:
             raise PictureError(f"{name} is empty")
         if len(data) > MOST_BYTES:
-            raise PictureError(
-                f"{name} is too large: {len(data) / 1e6:.0f} MB, at most {MOST_BYTES / 1e6:.0f} MB"
-            )
+            raise PictureError(f"{name} is too large: {len(data) / 1e6:.0f} MB, at most {MOST_BYTES / 1e6:.0f} MB")
         picture = Image.open(io.BytesIO(data))
     width, height = picture.size
     if width < 1 or height < 1:

@@ -9,7 +9,7 @@ LONGEST = 1000  # a longer picture is shrunk first: digits stay legible, and tim
 FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
 FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
 NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
-RULE_SPAN = 0.6  # of the picture's width or height: straight ink that long is a ruled line, not a digit
+RULE_SPAN = 0.85  # of the picture's width or height: thin straight ink that long is a ruled line, not a digit
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ def _flatten(picture: Image.Image) -> Image.Image:
 def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
     """The colour that most of the picture's edge has, or None if the edge has no single colour."""
     pixels = np.asarray(picture)
-    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).reshape(
-        -1, len(picture.getbands())
-    )
+    edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).reshape(-1, len(picture.getbands()))
     ground = np.sort(edge, axis=0)[len(edge) // 2]
     near = (np.abs(edge.astype(np.int16) - ground) <= FLAT).all(axis=1)
     if near.mean() < 0.7:
@@ -126,51 +124,41 @@ def _stretch(difference: Image.Image, noise: int) -> Image.Image | None:
 
 
 def _without_rules(strength: Image.Image) -> Image.Image:
-    """Take away ruled lines: straight ink across most of the picture, except where other ink crosses it."""
+    """Take away ruled lines: thin straight ink from edge to edge, except where other ink crosses it."""
     pixels = np.asarray(strength)
-    if min(pixels.shape) < 20:
-        return strength
     inked = pixels > 90
-    down = _rules(inked)
-    across = _rules(inked.T)
-    if down is None and across is None:
-        return strength
-    pixels = pixels.copy()
-    if down is not None:
-        pixels[down] = 0
-    if across is not None:
-        pixels[across.T] = 0
-    return Image.fromarray(pixels)
+    # quick, for nearly every sketch has none: a rule, even a leaning one, inks a good part of some row
+    along = inked.mean(axis=1).max() > RULE_SPAN / 4
+    down = inked.mean(axis=0).max() > RULE_SPAN / 4
+    rules = np.zeros_like(inked)
+    if min(inked.shape) >= 60 and along:
+        rules |= _rules(inked)
+    if min(inked.shape) >= 60 and down:
+        rules |= _rules(inked.T).T
+    return Image.fromarray(np.where(rules, np.uint8(0), pixels)) if rules.any() else strength
 
 
-def _rules(inked: np.ndarray) -> np.ndarray | None:
-    """The pixels of thin lines that run along most of the rows' length, crossings spared; None if there are none.
+def _rules(inked: np.ndarray) -> np.ndarray:
+    """The pixels of thin lines along most of the rows, crossings spared. (H, W) bool -> (H, W) bool.
 
-    A rule may lean: it is followed in pieces, each a twelfth of the width, through neighbouring rows.
+    The width is cut into sixteen pieces; a row of a piece is ruled if it is inked from end to end (a lean of one row
+    is allowed for) while the rows a little above and below it are not.
     """
     height, width = inked.shape
-    if inked.mean(axis=1).max() < RULE_SPAN / 3:  # quick: even a leaning rule fills a good part of some row
-        return None
-    piece = max(width // 12, 4)
-    count = width // piece
-    # a piece of a row counts as ruled if nearly all of it is inked, allowing a lean of one row either way
-    loose = inked.copy()
-    loose[1:] |= inked[:-1]
-    loose[:-1] |= inked[1:]
-    full = loose[:, : count * piece].reshape(height, count, piece).mean(axis=2) > 0.9
-    thickness = max(round(height / 40), 3)
-    thin = full & ~(_shift(full, thickness + 2) & _shift(full, -thickness - 2))
-    reach = max(round(width / 50), 2)  # rows that a rule may wander over its whole length
-    near = thin.copy()
-    for by in range(1, reach + 1):
-        near |= _shift(thin, by) | _shift(thin, -by)
-    ruled_rows = near.mean(axis=1) >= RULE_SPAN
-    if not ruled_rows.any():
-        return None
-    marked = inked & ruled_rows[:, None]
+    pieces = np.array_split(np.arange(width), 16)
+    loose = inked | _shift(inked, 1) | _shift(inked, -1)
+    full = np.stack([loose[:, piece].mean(axis=1) for piece in pieces], axis=1) > 0.9
+    apart = max(height // 50, 4)
+    thin = full & ~_shift(full, apart) & ~_shift(full, -apart)
+    wander = max(height // 60, 2)  # rows that a rule may lean over its whole length
+    near = _spread(thin, wander)
+    ruled = near & (near.mean(axis=1) >= RULE_SPAN)[:, None] & _spread(thin, 1)
+    marked = np.zeros_like(inked)
+    for index, piece in enumerate(pieces):
+        marked[:, piece] = inked[:, piece] & ruled[:, index, None]
     # ink that goes on above and below the rule is a stroke that crosses it
-    crossing = _shift(inked & ~marked, thickness) & _shift(inked & ~marked, -thickness)
-    return marked & ~crossing
+    rest = inked & ~marked
+    return marked & ~(_shift(rest, apart) & _shift(rest, -apart))
 
 
 def _shift(mask: np.ndarray, rows: int) -> np.ndarray:
@@ -182,7 +170,7 @@ def _shift(mask: np.ndarray, rows: int) -> np.ndarray:
     return moved
 
 
-def _widen_rows(mask: np.ndarray, rows: int) -> np.ndarray:
+def _spread(mask: np.ndarray, rows: int) -> np.ndarray:
     wide = mask.copy()
     for by in range(1, rows + 1):
         wide |= _shift(mask, by) | _shift(mask, -by)

@@ -23,9 +23,7 @@ class Plan:
 def plan(device: str = "auto", threads: int | None = None, precision: str | None = None) -> Plan:
     """The plan for this machine; what is given overrides what would be chosen. Raises UsageError."""
     if device == "auto":
-        device = (
-            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        )
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:

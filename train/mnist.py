@@ -46,9 +46,7 @@ def _unpack(root: Path, folder: Path) -> None:
         for archive in raw.glob("*.gz"):
             archive.unlink()
         if root.exists():
-            root.rename(
-                Path(temporary) / "old"
-            )  # damaged, or just made by another process and as good as ours
+            root.rename(Path(temporary) / "old")  # damaged, or just made by another process and as good as ours
         try:
             raw.parents[1].rename(root)
         except OSError:

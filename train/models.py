@@ -107,9 +107,7 @@ def layers(model: nn.Module, input_shape: tuple[int, int, int]) -> list[dict]:
         formula = ""
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
             size = inputs[0].shape[-1]
-            kernel, stride, padding = (
-                _single(getattr(layer, name)) for name in ("kernel_size", "stride", "padding")
-            )
+            kernel, stride, padding = (_single(getattr(layer, name)) for name in ("kernel_size", "stride", "padding"))
             result = output_size(size, kernel, stride, padding)
             formula = f"({size} - {kernel} + 2*{padding})/{stride} + 1 = {result}"
         rows.append(

@@ -99,9 +99,7 @@ def contiguous(labels: Tensor, form: str | None, file: Path) -> Tensor:
         )
     if has_9 and form == "kaggle":
         line = int((labels == 9).nonzero()[0]) + 2
-        raise UsageError(
-            f"{file}, line {line}: label 9 (J) does not exist in Kaggle's form, which was asked for"
-        )
+        raise UsageError(f"{file}, line {line}: label 9 (J) does not exist in Kaggle's form, which was asked for")
     if not has_9 and not has_24 and form is None:
         raise UsageError(
             f"{file}: neither 9 nor 24 is among the labels, so they may be Kaggle's (0..24 without 9) or contiguous "
@@ -119,9 +117,7 @@ def _cached(file: Path) -> tuple[Tensor, Tensor]:
     folder.mkdir(exist_ok=True)
     status = file.stat()
     # hashing 83 MB takes longer than loading the tensors: an unchanged file is known by name, size and time
-    known_as = hashlib.sha256(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[
-        :32
-    ]
+    known_as = hashlib.sha256(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:32]
     note = folder / f"{known_as}.json"
     try:
         digest = json.loads(note.read_text())["sha256"]

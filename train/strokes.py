@@ -85,9 +85,7 @@ def redraw(strokes, pen_radius: float = PEN_RADIUS) -> np.ndarray:
     centres = np.arange(SIDE, dtype=np.float32) + 0.5
     x, y = points.T.astype(np.float32)
     across, down = (centres[:, None] - x) ** 2, (centres[:, None] - y) ** 2
-    squared = np.stack(
-        [(across + row).min(axis=1) for row in down]
-    )  # (28, 28): to the nearest point of the pen's path
+    squared = np.stack([(across + row).min(axis=1) for row in down])  # (28, 28): to the nearest point of the pen's path
     return (np.clip(pen_radius + 0.5 - np.sqrt(squared), 0, 1) * 255).astype(np.uint8)
 
 

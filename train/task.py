@@ -35,9 +35,7 @@ class Recipe:
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UsageError(
-                    f"{name.replace('_', ' ')} must be a whole number of at least 1, not {value!r}"
-                )
+                raise UsageError(f"{name.replace('_', ' ')} must be a whole number of at least 1, not {value!r}")
         limits = {
             "learning_rate": (0, 100, "above 0 and at most 100"),
             "weight_decay": (-1e-12, 10, "from 0 to 10"),
@@ -72,9 +70,7 @@ class Task:
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name. Raises UsageError that lists the names there are."""
         if name not in self.recipes:
-            raise UsageError(
-                f"there is no recipe {name!r} for {self.name}; there are: {', '.join(self.recipes)}"
-            )
+            raise UsageError(f"there is no recipe {name!r} for {self.name}; there are: {', '.join(self.recipes)}")
         return self.recipes[name]
 
 

@@ -1,0 +1,161 @@
+"""Train a network, or print its layers: python -m train mnist|asl, python -m train summary mnist|asl"""
+
+import argparse
+import datetime
+import platform
+import signal
+import sys
+from pathlib import Path
+
+import torch
+
+from train import checkpoint
+from train.checkpoint import Metadata
+from train.data import load_splits, load_test
+from train.dataset import Splits
+from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
+from train.machine import plan
+from train.models import build, parameter_count, summary
+from train.sign_mnist import FORMS
+from train.task import TASKS, Recipe, Task, UsageError, task_named
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        if arguments[:1] == ["summary"]:
+            return _summary(arguments[1:])
+        return _train(_options(arguments))
+    except (UsageError, TrainingStopped) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 2
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m train",
+        description="Train a network on a GPU, or on a CPU where there is none.",
+        epilog="python -m train summary mnist|asl prints a network's layers, sizes and parameters.",
+    )
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--recipe", default="best", help="best (default), lesson, ...: how it is trained")
+    parser.add_argument("--epochs", type=int, help="default: the recipe's, as for the next two")
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--lr", type=float, help="learning rate, at its peak where the schedule varies it")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default 0)")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"))
+    parser.add_argument("--data", type=Path, help="folder of the data, if not in the usual places")
+    parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
+    parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
+    parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
+    return parser.parse_args(arguments)
+
+
+def _summary(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train summary")
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--recipe", default="lesson")
+    options = parser.parse_args(arguments)
+    task = task_named(options.task)
+    print(summary(build(task.recipe(options.recipe).network), task.input_shape))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    task = task_named(options.task)
+    recipe = task.recipe(options.recipe)
+    recipe = recipe.but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    how = plan(options.device, options.threads, options.precision)
+    run = Run(task, recipe, seed=options.seed, plan=how)
+    out = options.out or checkpoint.default_path(task.name, recipe.name)
+    partial = out.with_suffix(".partial.safetensors")
+    splits = load_splits(task, recipe, folder=options.data, form=options.labels)
+    metadata = describe(task, recipe, splits, options.seed)
+    steps = -(-len(splits.train) // recipe.batch_size)
+    if options.resume:
+        _resume(run, partial, metadata)
+        print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
+    print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
+          f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}")  # fmt: skip
+
+    stop = _StopOnInterrupt()
+    try:
+        for event in fit(run, splits):
+            show(event)
+            if isinstance(event, Epoch) or stop.asked:
+                checkpoint.save(partial, run.result, metadata.but(epochs=run.steps_done / steps), run.state())
+            if stop.asked:
+                print(f"\nStopped. The network so far is in {partial}; the same command with --resume goes on.")
+                return 130
+    except TrainingStopped:
+        checkpoint.save(partial, run.result, metadata.but(epochs=run.steps_done / steps))
+        print(f"\nThe last good network is in {partial}.")
+        raise
+    finally:
+        stop.restore()
+
+    metadata = metadata.but(epochs=run.steps_done / steps)
+    checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
+    result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, how)
+    checkpoint.save(out, run.result, metadata.but(test_accuracy=result.accuracy, test_count=result.count))
+    partial.unlink(missing_ok=True)
+    print(f"Test: {result.correct:,} of {result.count:,} right, {result.accuracy:.2%}. Saved in {out}")
+    return 0
+
+
+def describe(task: Task, recipe: Recipe, splits: Splits, seed: int) -> Metadata:
+    """What a checkpoint of this training says of itself, but for what only its end tells."""
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    date = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return Metadata.of(task, recipe, seed=seed, data_sha256=splits.digest(), versions=versions, date=date)
+
+
+def show(event: Event) -> None:
+    """A progress bar that is redrawn, and a line for each epoch that stays."""
+    if isinstance(event, Step):
+        if sys.stdout.isatty():
+            done = event.step * 30 // event.steps
+            bar = "█" * done + "░" * (30 - done)
+            print(f"\repoch {event.epoch}/{event.epochs} {bar} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}  "
+                  f"{event.images_per_second:,.0f} images/s ", end="", flush=True)  # fmt: skip
+        return
+    start = "\r\033[K" if sys.stdout.isatty() else ""
+    training = f"training: loss {event.train_loss:.4f}, accuracy {event.train_accuracy:.2%}"
+    validation = f"validation: loss {event.validation_loss:.4f}, accuracy {event.validation_accuracy:.2%}"
+    clock = f"{event.seconds:.0f} s, {event.seconds_left:.0f} s left"
+    print(f"{start}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
+
+
+def _resume(run: Run, partial: Path, wanted: Metadata) -> None:
+    state, metadata = checkpoint.load_training(partial, run.task.name)
+    changed = [name for name in ("recipe", "seed", "data_sha256") if _plain(metadata, name) != _plain(wanted, name)]
+    if changed:
+        raise UsageError(f"{partial} cannot go on: it was started with another {' and another '.join(changed)}")
+    run.restore(state)
+
+
+def _plain(metadata: Metadata, name: str):
+    value = getattr(metadata, name)
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()} if isinstance(value, dict) else value
+
+
+class _StopOnInterrupt:
+    """Ctrl-C asks the run to stop between two steps, so that what is saved is whole; a second one ends at once."""
+
+    def __init__(self):
+        self.asked = False
+        self.before = signal.signal(signal.SIGINT, self._ask)
+
+    def _ask(self, number, frame):
+        self.asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def restore(self):
+        signal.signal(signal.SIGINT, self.before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

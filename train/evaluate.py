@@ -1,0 +1,54 @@
+"""Measure a checkpoint on its task's test data: python -m train.evaluate mnist|asl"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from train import checkpoint
+from train.data import load_test
+from train.fit import Measure, measure, scores_of
+from train.machine import plan
+from train.sign_mnist import FORMS
+from train.task import TASKS, Task, UsageError, task_named
+
+
+def evaluate(task: Task, file: Path, *, folder: Path | None = None, form: str | None = None) -> Measure:
+    """Loss and right answers of a checkpoint on the task's test images. Raises UsageError."""
+    model, metadata = checkpoint.load(file, task.name)
+    if metadata.input_shape != task.input_shape:
+        raise UsageError(f"{file} reads {metadata.input_shape} pictures, the test images are {task.input_shape}")
+    return measure(model, load_test(task, folder=folder, form=form), task, plan("cpu", precision="float32"))
+
+
+def confusion(model, images, task: Task) -> list[list[int]]:
+    """Counts by true class (row) and answer (column)."""
+    answers = scores_of(model, images, task, plan("cpu", precision="float32")).argmax(1)
+    table = [[0] * len(task.labels) for _ in task.labels]
+    for true, answer in zip(images.labels.tolist(), answers.tolist(), strict=True):
+        table[true][answer] += 1
+    return table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; its last line is {"task", "split", "n", "correct", "accuracy", "loss"}."""
+    parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Measure a checkpoint.")
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--checkpoint", type=Path, help="default: the one in checkpoints/")
+    parser.add_argument("--data", type=Path, help="the folder of the data, if not in the usual places")
+    parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
+    options = parser.parse_args(arguments)
+    task = task_named(options.task)
+    file = options.checkpoint or checkpoint.default_path(task.name)
+    try:
+        result = evaluate(task, file, folder=options.data, form=options.labels)
+    except UsageError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    about = {"task": task.name, "split": "test", "n": result.count, "correct": result.correct}
+    print(json.dumps(about | {"accuracy": result.accuracy, "loss": result.loss}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Read picture files from the command line: python -m train.predict mnist|asl FILE..."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+from train.images import open_picture
+from train.reading import Reading
+from train.task import TASKS, UsageError
+
+BATCH = 64  # pictures read together: opened by threads, then one pass through the network
+
+
+def reader_for(task: str, checkpoint: Path | None = None):
+    """The task's reader: an object whose read_many(pictures) gives a list of Readings for each picture.
+
+    Raises CheckpointError if the checkpoint is missing or cannot be used.
+    """
+    if task == "mnist":
+        from train.digit_reader import DigitReader
+
+        return DigitReader(checkpoint)
+    from train.sign_reader import SignReader
+
+    return SignReader(checkpoint)
+
+
+def predict(task: str, files: Iterable[str | Path], checkpoint: Path | None = None) -> Iterator[dict]:
+    """An answer for each file, in order: {"file", "label", "confidence", "top", "note", "error"}.
+
+    A file that cannot be read gives its reason in "error"; the others are read all the same. Several digits on
+    one picture are one label, "2026", whose confidence is the product of theirs.
+    """
+    reader = reader_for(task, checkpoint)
+    with ThreadPoolExecutor(4) as threads:
+        for group in _batched(files, BATCH):
+            opened = list(threads.map(_open, group))
+            readings = iter(reader.read_many([picture for picture, error in opened if not error]))
+            for file, (_, error) in zip(group, opened, strict=True):
+                yield {"file": str(file), **(answer([], error) if error else answer(next(readings)))}
+
+
+def answer(readings: list[Reading], error: str | None = None) -> dict:
+    """One picture's readings as a JSON object: {"label", "confidence", "top", "note", "error"}."""
+    found = [reading for reading in readings if reading.label is not None]
+    notes = dict.fromkeys(reading.note for reading in readings if reading.note)
+    result = {"label": None, "confidence": 0.0, "top": [], "note": "; ".join(notes), "error": error}
+    if len(found) == 1:
+        result |= {"label": found[0].label, "confidence": round(found[0].confidence, 6)}
+    elif found:
+        together = 1.0
+        for reading in found:
+            together *= reading.confidence
+        result |= {"label": "".join(reading.label for reading in found), "confidence": round(together, 6)}
+    if len(readings) == 1:
+        result["top"] = [[label, round(p, 6)] for label, p in readings[0].top]
+    elif found:
+        result["top"] = [[result["label"], result["confidence"]]]
+    return result
+
+
+def _open(file):
+    try:
+        return open_picture(file), None
+    except UsageError as error:
+        return None, str(error)
+
+
+def _batched(items: Iterable, size: int) -> Iterator[list]:
+    items = iter(items)
+    while group := list(islice(items, size)):
+        yield group
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status: 1 if any file had an error, 2 if nothing could be read at all."""
+    parser = argparse.ArgumentParser(prog="python -m train.predict", description="Read digits or hand signs.")
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--checkpoint", type=Path, help="default: the one in checkpoints/")
+    options = parser.parse_args(arguments)
+    failed = False
+    try:
+        for result in predict(options.task, options.files, options.checkpoint):
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+            failed |= result["error"] is not None
+    except UsageError as error:
+        print(f"predict: {error}", file=sys.stderr)
+        return 2
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
