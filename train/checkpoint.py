@@ -49,7 +49,7 @@ class Metadata:
     def of(cls, task: Task, recipe: Recipe, **more) -> "Metadata":
         """Metadata of a network trained for this task by this recipe."""
         return cls(task.name, recipe.network, task.labels, task.mean, task.std, task.input_shape,
-                   recipe=asdict(recipe), **more)  # fmt: skip
+                   options=dict(recipe.options), recipe=asdict(recipe), **more)  # fmt: skip
 
     def but(self, **changes) -> "Metadata":
         """This metadata with some fields replaced."""

@@ -117,7 +117,7 @@ class Run:
         learning_rate_factor(recipe.schedule, 0.0)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = model if model is not None else build(recipe.network)
+            model = model if model is not None else build(recipe.network, **recipe.options)
         plan = plan or Plan()
         self.task, self.recipe, self.seed, self.plan = task, recipe, seed, plan
         self.model = model.to(plan.device, memory_format=torch.channels_last)
@@ -127,6 +127,7 @@ class Run:
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
+        self.validation_scores: Tensor | None = None  # (N, classes), of the last epoch that has ended
 
     @property
     def result(self) -> nn.Module:
@@ -203,7 +204,8 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
                 clock = time.perf_counter()
         loss, correct, images = run.sums.tolist()
         run.sums.zero_()
-        validation = measure(run.result, splits.validation, run.task, plan)
+        run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
+        validation = judge(run.validation_scores, splits.validation.labels)
         seconds = time.perf_counter() - started
         left = seconds / (run.steps_done - started_at) * (steps * recipe.epochs - run.steps_done)
         yield Epoch(epoch, recipe.epochs, loss / images, correct / images, validation.loss, validation.accuracy,
@@ -278,10 +280,14 @@ def scores_of(model: nn.Module, images: Images, task: Task, plan: Plan, batch_si
 
 def measure(model: nn.Module, images: Images, task: Task, plan: Plan) -> Measure:
     """Loss and right answers over all images: sums over images, not means of batch means."""
-    scores = scores_of(model, images, task, plan)
-    labels = images.labels.to(scores.device)
+    return judge(scores_of(model, images, task, plan), images.labels)
+
+
+def judge(scores: Tensor, labels: Tensor) -> Measure:
+    """Loss and right answers of scores (N, classes) against labels (N,) on any device."""
+    labels = labels.to(scores.device)
     loss = F.cross_entropy(scores, labels, reduction="sum").item()
-    return Measure(len(images), int((scores.argmax(1) == labels).sum()), loss / len(images))
+    return Measure(len(labels), int((scores.argmax(1) == labels).sum()), loss / len(labels))
 
 
 def _generator(seed: int, number: int) -> torch.Generator:

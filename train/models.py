@@ -1,6 +1,6 @@
 """The networks: a picture goes in as (N, C, H, W), a score (logit) for each class comes out as (N, classes)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -70,9 +70,79 @@ class AslCNN(nn.Module):
         return self.classifier(self.features(x))
 
 
+class ConvNet(nn.Module):
+    """A network of one's own: blocks of convolution, ReLU and 2x2 pooling, then two fully connected layers.
+
+    (N, 1, size, size) -> (N, classes). With padding kernel // 2 an odd kernel keeps the size; each pooling halves it.
+    """
+
+    def __init__(
+        self,
+        classes: int = 10,
+        channels: Sequence[int] = (32, 64),
+        kernel: int = 3,
+        batchnorm: bool = False,
+        dropout: float = 0.0,
+        hidden: int = 128,
+        size: int = 28,
+    ):
+        """Raises UsageError if the values are out of range or the picture shrinks to nothing on its way.
+
+        Args:
+            channels: feature maps of each block, so that their number is the number of blocks.
+            dropout: share of the values set to zero before each fully connected layer, 0..0.9.
+        """
+        super().__init__()
+        channels = tuple(channels) if isinstance(channels, list | tuple) else channels
+        _check_conv_net(channels, kernel, batchnorm, dropout, hidden)
+        blocks, before = [], 1
+        for block, maps in enumerate(channels, 1):
+            after = output_size(size, kernel, padding=kernel // 2)
+            if after < 2:
+                raise UsageError(
+                    f"block {block} gets {size} x {size} pixels and leaves {max(after, 0)} x {max(after, 0)}, too few "
+                    "to pool: use fewer blocks or an odd kernel"
+                )
+            blocks.append(nn.Conv2d(before, maps, kernel, padding=kernel // 2))
+            blocks += [nn.BatchNorm2d(maps)] if batchnorm else []
+            blocks += [nn.ReLU(), nn.MaxPool2d(2)]
+            size, before = after // 2, maps
+        self.features = nn.Sequential(*blocks)
+        drop = [nn.Dropout(dropout)] if dropout else []
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            *drop,
+            nn.Linear(before * size * size, hidden),
+            nn.ReLU(),
+            *drop,
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))
+
+
+def _check_conv_net(channels, kernel, batchnorm, dropout, hidden) -> None:
+    """Raises UsageError for a value that ConvNet cannot take."""
+    if not isinstance(channels, tuple) or not 1 <= len(channels) <= 8:
+        raise UsageError("a network has 1 to 8 blocks, with a number of channels for each")
+    for what, value, most in [
+        *((f"channels of block {block}", maps, 512) for block, maps in enumerate(channels, 1)),
+        ("kernel", kernel, 15),
+        ("hidden units", hidden, 4096),
+    ]:
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise UsageError(f"{what} must be a whole number from 1 to {most}, not {value!r}")
+    if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 0.9:
+        raise UsageError(f"dropout must be from 0 to 0.9, not {dropout!r}")
+    if not isinstance(batchnorm, bool):
+        raise UsageError(f"batchnorm must be on or off, not {batchnorm!r}")
+
+
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist-cnn": MnistCNN,
     "asl-cnn": AslCNN,
+    "custom": ConvNet,
 }
 
 

@@ -29,6 +29,7 @@ class Recipe:
     validation_share: float = 0.2  # of the training data, set aside to watch over-fitting
     share: float = 1.0  # of what is left, used: less trains faster and worse
     compile: bool = False  # torch.compile, where a compiler is there
+    options: dict = field(default_factory=dict, hash=False)  # of the network, such as its number of blocks
 
     def __post_init__(self):
         """Raise UsageError for a value that no training can use."""
