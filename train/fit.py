@@ -185,11 +185,12 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     steps = math.ceil(count / recipe.batch_size)
     started, started_at = time.perf_counter(), run.steps_done
     _remember(run)
-    for epoch in range(run.steps_done // steps + 1, recipe.epochs + 1):
+    ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
+    for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
         order = torch.randperm(count, generator=_generator(run.seed, -epoch)).to(plan.device)
         since, clock = torch.zeros(3, dtype=torch.float64, device=plan.device), time.perf_counter()
         run.model.train()
-        for step in range(run.steps_done % steps + 1, steps + 1):
+        for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
             batch = splits.train[order[(step - 1) * recipe.batch_size : step * recipe.batch_size]]
             since += _train_step(run, batch, run.steps_done / (steps * recipe.epochs))
             run.steps_done += 1
@@ -207,7 +208,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
         run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
         validation = judge(run.validation_scores, splits.validation.labels)
         seconds = time.perf_counter() - started
-        left = seconds / (run.steps_done - started_at) * (steps * recipe.epochs - run.steps_done)
+        left = seconds / max(run.steps_done - started_at, 1) * (steps * recipe.epochs - run.steps_done)
         yield Epoch(epoch, recipe.epochs, loss / images, correct / images, validation.loss, validation.accuracy,
                     seconds, left)  # fmt: skip
     run.model.eval()
