@@ -1,0 +1,114 @@
+"""What the tests of the hand-sign tab share: pictures, a stand-in server, and the tab on a page of its own."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from demo import signs
+
+TOP = [["B", 0.91], ["E", 0.05], ["S", 0.02], ["A", 0.01], ["N", 0.01]]
+STATIC = Path(signs.__file__).parent / "static"
+
+
+def drawn_hand(width: int = 320, height: int = 240) -> Image.Image:
+    """A flat hand, fingers up, as a child would draw it."""
+    picture = Image.new("RGB", (width, height), (120, 140, 150))
+    pen = ImageDraw.Draw(picture)
+    left, top, unit = width * 0.4, height * 0.25, height / 12
+    for finger in range(4):
+        x = left + finger * unit
+        pen.rounded_rectangle((x, top, x + unit * 0.9, top + unit * 5), unit / 2, fill=(224, 172, 140))
+    pen.rounded_rectangle((left, top + unit * 3.5, left + unit * 4, top + unit * 7.5), unit, fill=(224, 172, 140))
+    return picture
+
+
+def file_of(picture: Image.Image, kind: str = "JPEG") -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()
+
+
+def upload(name: str, data: bytes) -> dict:
+    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+
+
+def canned(label="B", top=TOP, note="", box=(80, 30, 240, 190)) -> str:
+    """What the server would answer, without a network."""
+    return json.dumps(
+        {
+            "label": label,
+            "top": top if label else [],
+            "note": note,
+            "box": box if label else None,
+            "seen": None,
+            "heat": None,
+        }
+    )
+
+
+class Server:
+    """Stands in for read/sign: keeps what was asked, answers at once or when told to."""
+
+    def __init__(self, page, at_once: bool = True):
+        self.asked, self.pictures, self.waiting = [], [], []
+        self.answer = canned()
+        self.at_once = at_once
+        page.route("**/read/sign", self._asked)
+
+    def _asked(self, route):
+        body = route.request.post_data_buffer
+        fields = re.findall(rb'name="(\w+)"\r\n\r\n(.*?)\r\n', body)
+        self.pictures.append(Image.open(io.BytesIO(body[body.index(b"\r\n\r\n") + 4 :])))
+        self.asked.append({name.decode(): value.decode() for name, value in fields})
+        if self.at_once:
+            route.fulfill(body=self.answer, content_type="application/json")
+        else:
+            self.waiting.append(route)
+
+    def box(self) -> list[float]:
+        """The box in the newest question."""
+        return [float(edge) for edge in self.asked[-1]["box"].split(",")]
+
+
+def answered(page, count: int) -> None:
+    page.wait_for_function(f"+document.querySelector('.signs').dataset.answers >= {count}", timeout=15000)
+
+
+def text(page, selector: str) -> str:
+    return page.locator(f".signs {selector}").inner_text()
+
+
+def choose(page, name: str, data: bytes) -> None:
+    page.locator(".signs input[type=file]").set_input_files(upload(name, data))
+
+
+def show_photo(page) -> Server:
+    """A photo on the page, read by a stand-in server."""
+    server = Server(page)
+    choose(page, "hand.jpg", file_of(drawn_hand()))
+    answered(page, 1)
+    return server
+
+
+def open_alone(page):
+    """The tab's own markup, style and script on a bare page: all but Gradio, and opened in no time."""
+    markup, style = ((STATIC / name).read_text("utf-8") for name in ("signs.html", "signs.css"))
+    bare = f"<!doctype html><meta charset=utf-8><style>{style}</style><body>{markup}"
+    networks = json.dumps({name: {"ready": True, "about": name} for name in ("photo", "lesson")})
+    page.route("http://localhost/", lambda route: route.fulfill(body=bare, content_type="text/html"))
+    page.route("**/read/sign/networks", lambda route: route.fulfill(body=networks, content_type="application/json"))
+    page.goto("http://localhost/")
+    script = "\n".join((STATIC / name).read_text("utf-8") for name in signs.SCRIPTS)
+    page.evaluate("(script) => new Function('element', script)(document.body)", script)
+    return page
+
+
+def open_in_app(page, app_url):
+    """The real application with the hand-sign tab open."""
+    page.goto(app_url)
+    page.get_by_role("tab", name=re.compile("sign", re.IGNORECASE)).click()
+    page.locator(".signs .drop").wait_for()
+    return page

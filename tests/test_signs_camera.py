@@ -1,0 +1,128 @@
+"""The camera and the word on the hand-sign tab, in a real browser: pytest tests/test_signs_camera.py"""
+
+import pytest
+from signs_page import Server, answered, canned, open_alone, open_in_app, text
+
+
+@pytest.fixture
+def tab(page):
+    return open_alone(page)
+
+
+@pytest.fixture
+def app_tab(page, app_url):
+    return open_in_app(page, app_url)
+
+
+FILM = """() => {
+    const canvas = Object.assign(document.createElement('canvas'), {width: 640, height: 480});
+    const pen = canvas.getContext('2d');
+    window.camera = {live: 0};
+    setInterval(() => { pen.fillStyle = `hsl(${Date.now() / 20} 50% 50%)`; pen.fillRect(0, 0, 640, 480); }, 40);
+    navigator.mediaDevices.getUserMedia = async () => {
+        const stream = canvas.captureStream(25);
+        const [track] = stream.getTracks();
+        const stop = track.stop.bind(track);
+        window.camera.live += 1;
+        track.stop = () => { if (track.readyState === 'live') window.camera.live -= 1; stop(); };
+        return stream;
+    };
+}"""
+
+
+@pytest.fixture
+def camera(tab):
+    """The tab with a stand-in camera that films changing colours and knows whether it is on."""
+    tab.evaluate(FILM)
+    return tab
+
+
+def start_camera(page) -> None:
+    page.get_by_role("button", name="Use the camera").click()
+    page.wait_for_function("document.querySelector('.signs').dataset.state === 'camera'")
+
+
+def live_cameras(page) -> int:
+    return page.evaluate("window.camera.live")
+
+
+def test_the_camera_asks_about_one_frame_at_a_time(camera):
+    server = Server(camera, at_once=False)
+    start_camera(camera)
+    camera.wait_for_timeout(900)  # time for five frames, if the page did not wait for answers
+    assert len(server.waiting) == 1
+    server.waiting[0].fulfill(body=canned(), content_type="application/json")
+    answered(camera, 1)
+    camera.wait_for_timeout(600)
+    assert len(server.waiting) == 2
+    assert server.asked[0]["live"] == "1"
+
+
+def test_the_camera_reads_several_frames_a_second_at_480_pixels(camera):
+    server = Server(camera)
+    start_camera(camera)
+    answered(camera, 4)
+    assert {picture.size for picture in server.pictures} == {(480, 360)}
+
+
+def test_a_sign_held_for_a_second_joins_the_word_once(camera):
+    server = Server(camera)
+    start_camera(camera)
+    word = camera.locator(".signs .word-text")
+    camera.wait_for_function("document.querySelector('.signs .word-text').textContent === 'B'", timeout=8000)
+    assert "B added" in camera.locator(".signs .spoken").text_content()
+    camera.wait_for_timeout(1500)
+    assert word.text_content() == "B"  # held on, it does not repeat
+    server.answer = canned("C", [["C", 0.95]])
+    camera.wait_for_function("document.querySelector('.signs .word-text').textContent === 'BC'", timeout=8000)
+    for name, wanted in (("Space", "BC "), ("Remove the last letter", "BC"), ("Clear", "")):
+        camera.get_by_role("button", name=name).click()
+        assert word.text_content() == wanted
+
+
+def test_an_unsure_camera_adds_nothing_and_says_what_it_may_be(camera):
+    server = Server(camera)
+    server.answer = canned("M", [["M", 0.4], ["N", 0.35], ["S", 0.2], ["T", 0.05]])
+    start_camera(camera)
+    answered(camera, 8)
+    assert "maybe M, N or S" in text(camera, ".note")
+    assert camera.locator(".signs .word-text").text_content() == ""
+
+
+def test_stop_releases_the_camera(camera):
+    Server(camera)
+    start_camera(camera)
+    assert live_cameras(camera) == 1
+    camera.get_by_role("button", name="Stop the camera").click()
+    assert live_cameras(camera) == 0
+    assert camera.evaluate("document.querySelector('.signs video').srcObject") is None
+
+
+def test_leaving_the_tab_releases_the_camera(app_tab):
+    app_tab.evaluate(FILM)
+    Server(app_tab)
+    start_camera(app_tab)
+    answered(app_tab, 1)
+    app_tab.get_by_role("tab", selected=False).first.click()
+    app_tab.wait_for_function("window.camera.live === 0")
+
+
+def test_a_photo_taken_with_the_camera_is_read_and_the_camera_released(camera):
+    server = Server(camera)
+    start_camera(camera)
+    answered(camera, 1)
+    camera.get_by_role("button", name="Take this photo").click()
+    camera.wait_for_function("document.querySelector('.signs').dataset.state === 'photo'")
+    assert live_cameras(camera) == 0
+    camera.locator(".signs .box").wait_for()
+    assert "live" not in server.asked[-1]
+
+
+@pytest.mark.parametrize(("error", "words"), [("NotAllowedError", "refused"), ("NotFoundError", "No camera")])
+def test_a_camera_that_cannot_be_used_is_explained(tab, error, words):
+    tab.evaluate(
+        f"() => {{ navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{error}'); }}; }}"
+    )
+    tab.get_by_role("button", name="Use the camera").click()
+    tab.locator(".signs .problem").wait_for()
+    assert words in text(tab, ".problem") and "choose a photo" in text(tab, ".problem")
