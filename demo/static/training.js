@@ -1,0 +1,230 @@
+// Puts the training tab together. Runs with `element`, the tab's root, after the other training.*.js files.
+
+const root = element.querySelector(".train");
+const find = (selector) => root.querySelector(selector);
+const button = (name) => find(`[data-do="${name}"]`);
+const charts = { accuracy: createChart(find("canvas.accuracy")), loss: createChart(find("canvas.loss")) };
+const form = createForm(root, { changed: () => runs && plot() });
+let runs = null;
+let current = null; // { run, abort, state } of the run that this page follows now
+runs = createRuns(root, { changed: plot, keep: keepCell });
+
+// ---- asking the server
+
+function address(path) {
+  return new URL(path, location.href.split(/[?#]/)[0].replace(/\/?$/, "/"));
+}
+
+async function ask(path, body) {
+  const reply = await fetch(address(path), { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } })
+    .catch(() => { throw new Error("The server does not answer. Is it still running?"); });
+  const answer = await reply.json().catch(() => ({}));
+  if (!reply.ok) throw new Error(answer.error || `The server could not do this (error ${reply.status}).`);
+  return answer;
+}
+
+/** The lines of a streamed answer, each a JSON object. */
+async function* lines(reply) {
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const part of parts) if (part) yield JSON.parse(part);
+  }
+}
+
+// ---- a run
+
+async function start(pace = "run") {
+  if (current) return;
+  problem("");
+  const settings = form.read();
+  const mine = (current = { abort: new AbortController(), run: null, state: "starting", pressed: performance.now() });
+  state("starting");
+  try {
+    const reply = await fetch(address("train/run"), { method: "POST", body: JSON.stringify({ ...settings, pace }), signal: mine.abort.signal })
+      .catch(() => { throw new Error("The server does not answer. Is it still running?"); });
+    if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).error || `The server could not start this (error ${reply.status}).`);
+    mine.run = runs.add(settings);
+    root.dataset.points = 0;
+    for await (const event of lines(reply)) heard(mine, event);
+    if (!mine.run.ended) throw new Error("The connection to the server was lost, and the run has ended.");
+  } catch (error) {
+    problem(error.message);
+    if (mine.run && !mine.run.ended) mine.run.ended = "connection lost";
+  }
+  current = null;
+  if (mine.run) runs.finish(mine.run);
+  state("idle");
+}
+
+function heard(mine, event) {
+  const { run } = mine;
+  if (event.kind === "run") Object.assign(run, { id: event.run, parameters: event.parameters });
+  else if (event.kind === "line") mine.place = event.place;
+  else if (event.kind === "state") mine.state = event.state;
+  else if (event.kind === "point") point(mine, event);
+  else if (event.kind === "epoch") epoch(run, event);
+  else if (event.kind === "end") end(run, event);
+  if (["line", "state"].includes(event.kind)) state(mine.place ? "waiting" : mine.state);
+}
+
+function point(mine, event) {
+  const { run } = mine;
+  const [loss, accuracy] = event.validation ?? [null, null];
+  run.points.push([event.at, event.seconds, event.loss, event.accuracy, loss, accuracy]);
+  run.seconds = event.seconds;
+  if (run.points.length === 1) root.dataset.first = Math.round(performance.now() - mine.pressed);
+  root.dataset.points = run.points.length;
+  const done = Math.min(1, event.at / run.settings.epochs);
+  find(".progress i").style.width = 100 * done + "%";
+  find(".progress").setAttribute("aria-valuenow", Math.round(100 * done));
+  fact("epoch", `${event.epoch} / ${run.settings.epochs}`);
+  fact("step", `${event.step} / ${event.steps}`);
+  fact("speed", event.speed.toLocaleString("en"));
+  const most = CHOICES.limits.seconds - event.seconds;
+  fact("left", event.left > most ? `${clock(most)} (limit)` : clock(event.left));
+  if (accuracy !== null) fact("accuracy", (100 * accuracy).toFixed(1) + " %");
+  plot();
+}
+
+function epoch(run, event) {
+  run.epochs.push([event.epoch, event.seconds, ...event.train, ...event.validation]);
+  run.best = Math.max(run.best ?? 0, event.validation[1]);
+  fact("accuracy", percentOf(event.validation[1]));
+  find(".spoken").textContent = `Epoch ${event.epoch}: validation accuracy ${percentOf(event.validation[1])}`;
+  plot();
+}
+
+const WHY = { stop: "stopped", gone: "page was closed", deadline: "time limit", pause: "paused too long" };
+
+function end(run, event) {
+  run.ended = event.state === "finished" ? "finished" : event.state === "failed" ? "failed" : WHY[event.why] ?? "stopped";
+  run.kept = Boolean(event.kept);
+  run.estimate = event.estimate;
+  if (event.best) run.best = event.best;
+  if (event.seconds) run.seconds = event.seconds;
+  if (event.message) problem(event.message);
+  if (event.why === "deadline") problem(`The run reached its time limit of ${CHOICES.limits.seconds} s. It keeps what it has learned.`);
+  if (event.why === "pause") problem("The run was paused for too long and has ended. It keeps what it has learned.");
+}
+
+function steer(wish) {
+  if (current?.run?.id) ask("train/steer", { run: current.run.id, do: wish }).catch((error) => problem(error.message));
+}
+
+// ---- showing
+
+function problem(text) {
+  find(".problem").textContent = text;
+  find(".problem").hidden = !text;
+}
+
+function fact(name, text) {
+  find(`[data-fact="${name}"]`).textContent = text;
+}
+
+const clock = (seconds) => (seconds < 60 ? `${Math.max(0, Math.ceil(seconds))} s` : `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`);
+
+function state(name) {
+  root.dataset.state = name;
+  const idle = name === "idle";
+  button("start").hidden = !idle;
+  button("pause").hidden = idle || name === "paused";
+  button("pause").disabled = name !== "training";
+  button("resume").hidden = name !== "paused";
+  button("step").disabled = !["idle", "training", "paused"].includes(name);
+  button("stop").disabled = idle || name === "starting";
+  if (name === "starting") {
+    for (const each of ["epoch", "step", "speed", "left", "accuracy"]) fact(each, "–");
+    find(".progress i").style.width = 0;
+  }
+  const last = runs?.all().at(-1);
+  find(".status").textContent = {
+    idle: last ? `Run ${last.number}: ${last.ended}` : "",
+    starting: "Starting…",
+    waiting: current?.place ? `Waiting for a free slot: number ${current.place} in line` : "Starting…",
+    loading: "Loading the images…",
+    training: "Training",
+    paused: "Paused",
+  }[name];
+}
+
+function plot() {
+  const shown = runs.shown();
+  const zoom = find('[data-view="zoom"]').checked;
+  const bySeconds = find('[data-view="seconds"]').checked;
+  const at = bySeconds ? 1 : 0;
+  const classes = Math.max(10, ...shown.map((run) => CHOICES.tasks[run.settings.task]?.labels.length ?? 10));
+  const most = bySeconds ? Math.max(5, ...shown.map(wholeTime)) : Math.max(1, ...shown.map((run) => run.settings.epochs));
+  const ticks = ticksTo(most, bySeconds ? 5 : Math.min(5, most));
+  const x = { from: 0, to: bySeconds ? ticks.at(-1) : most, ticks: bySeconds ? ticks : ticks.filter((tick) => tick <= most && Number.isInteger(tick)), text: String, name: bySeconds ? "s" : most === 1 ? "epoch" : "epochs" };
+  const accuracy = zoom ? { from: 0.9, to: 1, ticks: [0.9, 0.92, 0.94, 0.96, 0.98, 1] } : { from: 0, to: 1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] };
+  const worst = zoom ? 0.5 : Math.ceil(2 * Math.log(classes)) / 2;
+  const loss = { from: 0, to: worst, ticks: ticksTo(worst), text: (value) => value.toFixed(1) };
+  charts.accuracy.draw({ lines: shown.flatMap((run) => curves(run, at, 3, 5)), x, y: { ...accuracy, text: (value) => Math.round(100 * value) + " %" } });
+  charts.loss.draw({ lines: shown.flatMap((run) => curves(run, at, 2, 4)), x, y: loss });
+}
+
+function curves(run, at, training, validation) {
+  const pick = (points, k) => points.filter((point) => point[k] !== null).map((point) => [point[at], point[k]]);
+  return [
+    { points: pick(run.points, training), colour: colour(run), thin: true },
+    { points: pick(run.points, validation), colour: colour(run) },
+    { points: pick(run.epochs, validation), colour: colour(run), dots: true },
+  ];
+}
+
+/** Seconds that the run takes in all, by how far it has come; rounded up so that the axis seldom moves. */
+function wholeTime(run) {
+  const last = run.points.at(-1);
+  if (!last) return 0;
+  if (run.ended) return last[1];
+  const whole = Math.min(CHOICES.limits.seconds, (last[1] * run.settings.epochs) / last[0]);
+  return [5, 10, 20, 30, 60, 90, 120, 180, 240, 300, 600].find((seconds) => seconds >= whole) ?? whole;
+}
+
+function keepCell(run, cell) {
+  if (!run.kept) return;
+  const link = Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}`), download: `run-${run.number}.safetensors`, textContent: ".safetensors" });
+  cell.append(link);
+}
+
+// ---- events
+
+const actions = {
+  start: () => start(),
+  step: () => (current ? steer("step") : start("step")),
+  pause: () => steer("pause"),
+  resume: () => steer("run"),
+  stop: () => steer("stop"),
+  table: () => save("runs.csv", runs.table()),
+  curves: () => save("curves.csv", runs.curves()),
+  forget: () => runs.forget(),
+  async link() {
+    const link = form.link();
+    history.replaceState(null, "", link);
+    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
+    const label = button("link").textContent;
+    button("link").textContent = copied ? "Copied" : "The link is in the address bar";
+    setTimeout(() => (button("link").textContent = label), 2000);
+  },
+};
+root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
+for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("change", plot);
+const redraw = () => Object.values(charts).forEach((chart) => chart.redraw());
+new MutationObserver(redraw).observe(document.body, { attributeFilter: ["class"] });
+window.addEventListener("pagehide", () => {
+  if (current?.run?.id) navigator.sendBeacon(address("train/steer"), JSON.stringify({ run: current.run.id, do: "stop" }));
+  current?.abort.abort();
+});
+
+find(".limits").textContent = `A run may train for ${CHOICES.limits.seconds} s, with up to ${CHOICES.limits.epochs} epochs, batches of ${CHOICES.limits.batch_size.toLocaleString("en")} and ${(CHOICES.limits.parameters / 1e6).toFixed(0)} million parameters. It ends when this page is closed.`;
+form.follow(location.search);
+runs.show();
+state("idle");
+fetch(address("train/data?task=mnist")).catch(() => {}); // so that the images are ready when Start is pressed
+root.classList.add("ready");

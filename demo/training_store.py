@@ -1,0 +1,49 @@
+"""Networks that were trained in the page: kept on disk for a while, never in place of the shipped ones."""
+
+import atexit
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from torch import nn
+
+from train import checkpoint
+from train.checkpoint import Metadata
+from train.task import UsageError
+
+MOST_RUNS = 100
+MOST_BYTES = 500_000_000
+
+
+class Store:
+    """A folder of checkpoints, one a run; the oldest go when there are too many, and all when the app ends."""
+
+    def __init__(self, most_runs: int = MOST_RUNS, most_bytes: int = MOST_BYTES):
+        self.most_runs, self.most_bytes = most_runs, most_bytes
+        self._folder: Path | None = None
+        self._kept: dict[str, int] = {}  # run -> bytes, oldest first
+        self._lock = threading.Lock()
+
+    def keep(self, run: str, model: nn.Module, metadata: Metadata) -> None:
+        """Write the network of a run; another one of the same run is replaced."""
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="digits-and-signs-runs-"))
+                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+            path = self._folder / f"{run}.safetensors"
+            checkpoint.save(path, model, metadata)
+            self._kept.pop(run, None)
+            self._kept[run] = path.stat().st_size
+            while len(self._kept) > self.most_runs or sum(self._kept.values()) > self.most_bytes:
+                oldest = next(iter(self._kept))
+                del self._kept[oldest]
+                for file in self._folder.glob(f"{oldest}.*"):
+                    file.unlink(missing_ok=True)
+
+    def path(self, run: str) -> Path:
+        """The checkpoint of a run. Raises UsageError if it is not here, or not any more."""
+        with self._lock:
+            if run not in self._kept:
+                raise UsageError("This run's network is no longer on the server. Train it again to use it.")
+            return self._folder / f"{run}.safetensors"

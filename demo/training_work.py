@@ -1,0 +1,173 @@
+"""The work of a training thread: fit, watched, steered, and kept at the end."""
+
+import contextlib
+import datetime
+import logging
+import math
+import platform
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import torch
+
+from demo.runner import Ended, Training
+from demo.training_pictures import confusion, filters, mistakes
+from demo.training_store import Store
+from train.checkpoint import Metadata
+from train.dataset import Splits
+from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, judge, scores_of
+from train.machine import Plan
+from train.task import UsageError
+
+log = logging.getLogger(__name__)
+EVERY = 0.12  # seconds between two points of the curves
+FILTERS_EVERY = 0.5
+
+
+class Glimpse:
+    """The validation accuracy between epochs: a few images at a time, the mean of the last few looks."""
+
+    SHARE = 0.03  # of the time, at most
+
+    def __init__(self, run: Run, splits: Splits, size: int = 96, kept: int = 6):
+        self.run, self.images, self.size = run, splits.validation, size
+        self.last: deque = deque(maxlen=kept)
+        self.at, self.spent, self.since = 0, 0.0, time.perf_counter()
+
+    def look(self) -> tuple[float, float] | None:
+        """Loss and accuracy (0..1), or None when looking now would cost too much time."""
+        began = time.perf_counter()
+        if self.last and self.spent > self.SHARE * (began - self.since):
+            return None
+        few = self.images[self.at : self.at + self.size]
+        self.at = self.at + self.size if self.at + self.size < len(self.images) else 0
+        self.last.append(judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels))
+        self.spent += time.perf_counter() - began
+        count = sum(measure.count for measure in self.last)
+        loss = sum(measure.loss * measure.count for measure in self.last) / count
+        return loss, sum(measure.correct for measure in self.last) / count
+
+
+def train(training: Training, load: Callable[..., Splits], plan: Plan, store: Store) -> None:
+    """The whole of a training, in the thread that calls. What goes wrong is said in the events, never raised."""
+    settings = training.settings
+    state, message, run, splits = "finished", "", None, None
+    training.enter("loading")
+    try:
+        splits = load(settings.task, settings.recipe)
+        training.start_clock()
+        training.check()
+        run = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan)
+        training.enter("training")
+        with _interruptible(run, training.check):
+            _watch(training, run, splits)
+    except Ended:
+        state = "stopped"
+    except (UsageError, TrainingStopped) as error:
+        state, message = "failed", str(error)
+    except Exception:
+        log.exception("a training failed")
+        state, message = "failed", "Something went wrong in this training. The log of the server says more."
+    training.stop_clock()
+    if run is None or not run.steps_done:
+        training.finish(state, message)
+        return
+    kept, epochs = True, run.steps_done / math.ceil(len(splits.train) / settings.recipe.batch_size)
+    try:
+        store.keep(training.id, run.result.eval(), _metadata(training, epochs, splits))
+    except OSError:
+        log.exception("a trained network could not be kept")
+        kept, message = False, message or "The network could not be kept: the server's disk is full."
+    training.finish(state, message, kept, epochs)
+
+
+def _metadata(training: Training, epochs: float, splits: Splits) -> Metadata:
+    settings, accuracy = training.settings, training.best or training.estimate
+    return Metadata.of(
+        settings.task,
+        settings.recipe,
+        seed=settings.seed,
+        epochs=epochs,
+        data_sha256=splits.digest(),
+        versions={"python": platform.python_version(), "torch": torch.__version__},
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        notes={"trained_in": "the training tab", "validation_accuracy": accuracy, "ended": training.why or "finished"},
+    )
+
+
+def _watch(training: Training, run: Run, splits: Splits) -> None:
+    """Trains, and says what there is to see. Raises Ended when it is time to end."""
+    glimpse, filters_at = Glimpse(run, splits), 0.0
+    for event in _steered(training, run, splits):
+        if isinstance(event, Step):
+            _say_point(training, event, glimpse.look())
+            if time.monotonic() >= filters_at:
+                training.say("filters", filters=filters(run.result))
+                filters_at = time.monotonic() + FILTERS_EVERY
+        else:
+            _say_epoch(training, event, run, splits)
+
+
+def _steered(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
+    """The events of fit, as slow as they are wanted. `fit` goes on where the run stands, so it can be begun anew."""
+    single = training.turn()
+    events = fit(run, splits, every=0 if single else EVERY)
+    while (event := next(events, None)) is not None:
+        yield event
+        if isinstance(event, Step) and event.step == event.steps:
+            continue  # the epoch's own event belongs to its last step
+        wanted = training.turn()
+        if wanted != single:
+            single = wanted
+            events.close()
+            events = fit(run, splits, every=0 if single else EVERY)
+
+
+def _say_point(training: Training, step: Step, validation: tuple[float, float] | None) -> None:
+    clock = training.clock()
+    if validation:
+        training.estimate = validation[1]
+    training.say(
+        "point",
+        at=round(step.epoch - 1 + step.step / step.steps, 4),
+        seconds=round(clock, 2),
+        loss=_short(step.loss),
+        accuracy=_short(step.accuracy),
+        validation=[_short(value) for value in validation] if validation else None,
+        epoch=step.epoch,
+        step=step.step,
+        steps=step.steps,
+        speed=round(step.images_per_second),
+        left=round(clock / step.progress - clock, 1),
+    )
+
+
+def _say_epoch(training: Training, epoch: Epoch, run: Run, splits: Splits) -> None:
+    training.best = max(training.best or 0.0, epoch.validation_accuracy)
+    scores = run.validation_scores
+    training.say(
+        "epoch",
+        epoch=epoch.epoch,
+        seconds=round(training.clock(), 2),
+        train=[_short(epoch.train_loss), _short(epoch.train_accuracy)],
+        validation=[_short(epoch.validation_loss), _short(epoch.validation_accuracy)],
+        confusion=confusion(scores, splits.validation.labels),
+        mistakes=mistakes(scores, splits.validation),
+    )
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+@contextlib.contextmanager
+def _interruptible(run: Run, check: Callable) -> Iterator[None]:
+    """Within, `check` is called before each layer of the network: validation too ends when it raises."""
+    models = {id(model): model for model in (run.model, run.result)}.values()
+    hooks = [layer.register_forward_pre_hook(check) for model in models for layer in model.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
