@@ -1,0 +1,116 @@
+"""The command lines, as people type them: train, summary, evaluate, predict."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from train import checkpoint
+from train.__main__ import main as train
+from train.evaluate import main as evaluate
+from train.predict import answer
+from train.predict import main as predict
+from train.reading import Reading, refused
+
+ROOT = Path(__file__).parents[1]
+QUICK = ["--epochs", "1", "--batch-size", "500", "--recipe", "lesson", "--lr", "0.003", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A digit network after one quick epoch of the lesson's recipe."""
+    file = tmp_path_factory.mktemp("trained") / "quick.safetensors"
+    assert train(["mnist", *QUICK, "--out", str(file)]) == 0
+    return file
+
+
+def test_training_writes_a_checkpoint_that_says_how_good_it_is(trained, capsys):
+    about = checkpoint.read_metadata(trained)
+    assert about.epochs == 1 and about.recipe["batch_size"] == 500 and about.test_count == 10_000
+    assert about.test_accuracy > 0.95 and len(about.data_sha256) == 64
+    assert [file.name for file in trained.parent.iterdir()] == ["quick.safetensors"]  # nothing half-done is left
+    assert evaluate(["mnist", "--checkpoint", str(trained)]) == 0
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert last["task"] == "mnist" and last["split"] == "test" and last["n"] == 10_000
+    assert last["accuracy"] == last["correct"] / 10_000 == about.test_accuracy
+
+
+def test_ctrl_c_saves_and_resume_goes_on(tmp_path):
+    out = tmp_path / "net.safetensors"
+    arguments = [sys.executable, "-m", "train", "mnist", *QUICK, "--out", str(out)]
+    arguments[arguments.index("--batch-size") + 1] = "64"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert "images to learn from" in process.stdout.readline()
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=30)[0]
+    assert process.returncode == 130 and "--resume goes on" in said and not out.exists()
+    kept = checkpoint.read_metadata(tmp_path / "net.partial.safetensors")
+    assert 0 < kept.epochs < 1
+    with pytest.raises(SystemExit):
+        train(["mnist", "--no-such-option"])
+    other = [a if a != "64" else "32" for a in arguments[3:]]
+    assert train([*other, "--resume"]) == 2  # another recipe cannot go on with it
+
+
+def test_training_refuses_what_cannot_be_in_plain_words(capsys, tmp_path):
+    assert train(["mnist", "--recipe", "secret"]) == 2
+    assert train(["mnist", "--lr", "nan"]) == 2
+    assert train(["mnist", "--device", "abacus"]) == 2
+    assert train(["asl", "--data", str(tmp_path)]) == 2
+    assert train(["mnist", "--resume", "--out", str(tmp_path / "x.safetensors")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    for line, words in zip(
+        said, ["no recipe 'secret'", "learning rate", "abacus", "no sign_mnist", "no checkpoint"], strict=True
+    ):
+        assert line.startswith("train: ") and words in line
+
+
+def test_the_summary_is_printed(capsys):
+    assert train(["summary", "mnist"]) == 0 and train(["summary", "asl"]) == 0
+    assert "421,642" in (said := capsys.readouterr().out) and "404,099" in said
+
+
+def digit_file(folder: Path, name: str) -> Path:
+    """A one, drawn as a thick black bar on white."""
+    page = np.full((120, 120), 255, np.uint8)
+    page[20:100, 55:65] = 0
+    Image.fromarray(page).save(folder / name)
+    return folder / name
+
+
+def test_predict_answers_each_file_on_a_line_and_tells_of_errors(tmp_path, capsys):
+    good, bad = digit_file(tmp_path, "one.png"), tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    assert predict(["mnist", str(good)]) == 0
+    assert predict(["mnist", str(good), str(bad), str(tmp_path / "none.png"), str(good)]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["label"] for line in lines] == ["1", "1", None, None, "1"]
+    assert lines[0]["top"][0][0] == "1" and lines[0]["confidence"] > 0.5 and lines[0]["error"] is None
+    assert "bad.png is not a picture" in lines[2]["error"] and "no file none.png" in lines[3]["error"]
+
+
+def test_predict_takes_thousands_of_files(tmp_path, capsys):
+    file = digit_file(tmp_path, "one.png")
+    assert predict(["mnist", *[str(file)] * 1000]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1000
+
+
+def test_predict_with_another_tasks_checkpoint_says_so(trained, capsys):
+    assert predict(["asl", "nothing.png", "--checkpoint", str(trained)]) == 2
+    assert "trained for task mnist, not asl" in capsys.readouterr().err
+
+
+def test_several_digits_are_one_number():
+    two, seven = Reading("2", 0.9, (("2", 0.9), ("7", 0.1))), Reading("7", 0.8, (("7", 0.8), ("2", 0.2)))
+    assert answer([two, seven])["label"] == "27" and answer([two, seven])["confidence"] == pytest.approx(0.72)
+    assert answer([refused("nothing drawn")]) == {
+        "label": None, "confidence": 0.0, "top": [], "note": "nothing drawn", "error": None}  # fmt: skip
