@@ -40,8 +40,8 @@ def find_ink(picture: Image.Image) -> Ink | None:
     if picture.mode == "RGBA":
         picture = _flatten(picture)
     ground = _plain_ground(picture)
-    difference = _unlike(picture, ground) if ground else _unlike_surroundings(picture.convert("L"))
-    strength = _stretch(difference, noise=FAINTEST if ground else 0)
+    difference = _unlike(picture, ground) if ground is not None else _unlike_surroundings(picture.convert("L"))
+    strength = _stretch(difference, noise=FAINTEST)
     if strength is None:
         return None
     strength = _without_rules(strength)

@@ -1,0 +1,186 @@
+"""Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none worth the name."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.utils import fusion
+
+from train import checkpoint
+from train.digits import even_out
+from train.images import open_picture
+from train.ink import find_ink
+from train.pieces import Piece, cuts, digits_of, in_reading_order, together
+from train.reading import Reading, ranked, refused
+from train.strokes import extent, redraw
+
+NOTHING = "Nothing is drawn here yet."
+ONLY_A_DOT = "That is only a dot."
+NO_DIGIT = "This does not look like a digit."
+DOT = 0.025  # of the sheet's longer side: movements or ink within that are a dot
+WIDE = 1.05  # width by height from which ink may be two digits that touch; 98 % of single digits are narrower
+MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
+
+
+class DigitReader:
+    """Loads a checkpoint once; then reads any number of pictures or drawings."""
+
+    def __init__(self, path: Path | str | None = None):
+        """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
+        model, self.about = checkpoint.load(path or checkpoint.default_path("mnist"), "mnist")
+        self.model = _fused(model)
+
+    def read(self, picture) -> list[Reading]:
+        """The digits of one picture (a path, bytes, PIL image or array), line by line, from left to right.
+
+        At least one reading: where there is no digit, it has no label, and its note says why. Raises PictureError.
+        """
+        return self.read_many([picture])[0]
+
+    def read_many(self, pictures: Sequence) -> list[list[Reading]]:
+        """The readings of each picture; one pass through the network for all. Raises PictureError."""
+        return [self._read_ink(open_picture(picture)) for picture in pictures]
+
+    def read_strokes(self, strokes: Sequence[np.ndarray], size: tuple[float, float]) -> list[Reading]:
+        """The digits of a drawing whose movements are known: their thickness does not matter.
+
+        Args:
+            strokes: (n, 2) arrays of points, x right and y down.
+            size: width and height of the sheet, in the same unit.
+        """
+        strokes = [np.asarray(stroke, dtype=np.float64).reshape(-1, 2) for stroke in strokes if len(stroke)]
+        if not strokes:
+            return [refused(NOTHING)]
+        left, top, right, bottom = extent(strokes)
+        dot = DOT * max(size)
+        if max(right - left, bottom - top) < dot:
+            return [refused(ONLY_A_DOT, box=(left, top, right, bottom))]
+        groups = [[strokes[index] for index in group.labels] for group in _stroke_groups(strokes, dot)]
+        seen = [redraw(group) for group in groups[:MOST_DIGITS]]
+        return self._answers(seen, [extent(group) for group in groups])
+
+    def _read_ink(self, picture: Image.Image) -> list[Reading]:
+        ink = find_ink(picture)
+        if ink is None:
+            return [refused(NOTHING)]
+        height, width = ink.strength.shape
+        whole = (ink.left * ink.scale, ink.top * ink.scale,
+                 (ink.left + width) * ink.scale, (ink.top + height) * ink.scale)  # fmt: skip
+        if max(width, height) < max(DOT * max(picture.size) / ink.scale, 5):
+            return [refused(ONLY_A_DOT, box=whole)]
+        parts = [
+            (part, x + ink.left, y + ink.top)
+            for piece, (x, y) in digits_of(ink)[:MOST_DIGITS]
+            for part, x, y in self._parted(piece, x, y)
+        ]
+        seen, boxes = [], []
+        for part, x, y in parts:
+            picture28 = even_out(part)
+            if picture28 is not None:
+                seen.append(picture28)
+                box = (x, y, x + part.shape[1], y + part.shape[0])
+                boxes.append(tuple(edge * ink.scale for edge in box))
+        return self._answers(seen, boxes) if seen else [refused(NO_DIGIT, box=whole)]
+
+    def _parted(self, strength: np.ndarray, x: int, y: int) -> list[tuple[np.ndarray, int, int]]:
+        """Ink that is too wide for one digit, parted where both sides read best; otherwise as it is."""
+        height, width = strength.shape
+        if width < WIDE * height or height < 8:
+            return [(strength, x, y)]
+        columns = cuts(strength)
+        halves = [half for column in columns for half in (strength[:, :column], strength[:, column:])]
+        seen = [even_out(part) for part in (strength, *halves)]
+        if any(part is None for part in seen):
+            return [(strength, x, y)]
+        sure = self.probabilities(np.stack(seen)).max(axis=1)
+        whole = sure[0] if width < 1.5 * height else 0.0  # no digit is that wide
+        if not columns or whole > 0.9:
+            return [(strength, x, y)]
+        wide_left = np.array([column > WIDE * height for column in columns])
+        wide_right = np.array([width - column > WIDE * height for column in columns])
+        # a half that is still wide will be parted again: its own reading says little
+        both = np.where(wide_left, 0.6, sure[1::2]) * np.where(wide_right, 0.6, sure[2::2])
+        best = int(both.argmax())
+        if both[best] <= max(whole, 0.3):
+            return [(strength, x, y)]
+        column = columns[best]
+        return self._parted(_cropped(strength[:, :column]), x, y) + self._parted(strength[:, column:], x + column, y)
+
+    def probabilities(self, seen: np.ndarray) -> np.ndarray:
+        """(N, 28, 28) uint8 -> (N, 10) float32, calibrated."""
+        with torch.inference_mode():
+            return self._softmax(self.model(self._input(seen))).numpy()
+
+    def _answers(self, seen: list[np.ndarray], boxes) -> list[Reading]:
+        """One reading for each 28 x 28 picture."""
+        with torch.inference_mode():
+            maps = self.model.features(self._input(np.stack(seen)))
+        maps = maps.clone().requires_grad_()
+        scores = self.model.classifier(maps)
+        best = scores.argmax(dim=1, keepdim=True)
+        (gradient,) = torch.autograd.grad(scores.gather(1, best).sum(), maps)
+        heats = class_activation(maps.detach(), gradient)
+        probabilities = self._softmax(scores.detach()).numpy()
+        return [self._answer(*each) for each in zip(probabilities, seen, heats, boxes, strict=False)]
+
+    def _answer(self, probabilities, seen, heat, box) -> Reading:
+        top = ranked(self.about.labels, probabilities)
+        (label, confidence), (second, second_confidence) = top[:2]
+        about = {"top": top, "seen": seen, "heat": heat, "box": box}
+        if confidence < self.about.unsure_below:
+            torn = confidence + second_confidence > 0.75
+            note = f"Not sure: {label} or {second}." if torn else NO_DIGIT
+            return Reading(None, confidence, note=note, **about)
+        return Reading(label, confidence, **about)
+
+    def _input(self, seen: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(np.ascontiguousarray(seen)).unsqueeze(1).float()
+        return (pixels / 255 - self.about.mean) / self.about.std
+
+    def _softmax(self, scores: torch.Tensor) -> torch.Tensor:
+        return (scores / self.about.temperature).softmax(dim=1)
+
+
+def class_activation(maps: torch.Tensor, gradient: torch.Tensor) -> list[np.ndarray]:
+    """Where the answer comes from: each place's share of the winning score (HiResCAM; Draelos and Carin, 2020).
+
+    Takes the last feature maps (N, C, h, w) and the score's gradient by them; gives (28, 28) float32 in 0..1 each.
+    """
+    shares = (maps * gradient).sum(dim=1).clamp(min=0).numpy()
+    heats = []
+    for share in shares:
+        share = (share / max(float(share.max()), 1e-6) * 255).astype(np.uint8)
+        heat = Image.fromarray(np.pad(share, 1)).resize((28, 28), Image.Resampling.BICUBIC)
+        heats.append(np.asarray(heat, dtype=np.float32) / 255)
+    return heats
+
+
+def _stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
+    """The strokes of each digit, in reading order; slips of the pen beside a longer stroke are left out."""
+    pieces = []
+    for index, stroke in enumerate(strokes):
+        (left, top), (right, bottom) = stroke.min(axis=0), stroke.max(axis=0)
+        size = max(right - left, bottom - top)
+        # a stroke has a width too: without one nothing would lie over a vertical line
+        pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
+    kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
+    return in_reading_order(together(kept))
+
+
+def _cropped(strength: np.ndarray) -> np.ndarray:
+    """Without the empty columns that a cut leaves on the right."""
+    filled = np.flatnonzero((strength >= 64).any(axis=0))
+    return strength[:, : filled[-1] + 1] if len(filled) else strength
+
+
+def _fused(model: torch.nn.Module) -> torch.nn.Module:
+    """The network with each BatchNorm folded into the convolution before it: the same answers, sooner."""
+    layers = list(model.features)
+    for index in range(len(layers) - 1):
+        if isinstance(layers[index], torch.nn.Conv2d) and isinstance(layers[index + 1], torch.nn.BatchNorm2d):
+            layers[index] = fusion.fuse_conv_bn_eval(layers[index], layers[index + 1])
+            layers[index + 1] = torch.nn.Identity()
+    model.features = torch.nn.Sequential(*(layer for layer in layers if not isinstance(layer, torch.nn.Identity)))
+    return model.eval()

@@ -1,0 +1,181 @@
+"""Which ink belongs together: connected pieces of ink, and the pieces that make one digit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from train.ink import Ink
+
+COARSE = 180  # pixels of the longer side of the small copy that pieces are found on
+INKED = 64  # of 255, on that copy: thin strokes are faint there
+SPECK = 0.02  # of the largest piece's ink: less is dirt
+MOST_PIECES = 40  # more is no number, but a text, a drawing or noise
+
+
+@dataclass
+class Piece:
+    """Connected ink, or several pieces that make one digit: a box in pixels, the ink's area, and its labels."""
+
+    left: int
+    top: int
+    right: int  # one past the last pixel, as bottom
+    bottom: int
+    area: int
+    labels: list[int]
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    def with_(self, other: "Piece") -> "Piece":
+        """Both as one."""
+        return Piece(min(self.left, other.left), min(self.top, other.top), max(self.right, other.right),
+                     max(self.bottom, other.bottom), self.area + other.area, self.labels + other.labels)  # fmt: skip
+
+
+def digits_of(ink: Ink) -> list[tuple[np.ndarray, tuple[int, int]]]:
+    """The ink of each digit by itself, in reading order: strength (H, W) uint8, and its left and top within the ink."""
+    step = max(-(-max(ink.strength.shape) // COARSE), 1)
+    whole = Image.fromarray(ink.strength)
+    coarse = np.asarray(whole.reduce(step) if step > 1 else whole)
+    labels, pieces = connected(coarse >= INKED)
+    groups = in_reading_order(together(without_dirt(pieces, coarse.shape, ink.from_photo)))
+    if len(groups) == 1 and len(groups[0].labels) == len(pieces):
+        return [(ink.strength, (0, 0))]
+    return [_cut(ink.strength, labels, group, step) for group in groups]
+
+
+def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
+    """Label the 8-connected pieces of a mask. Returns labels (H, W) int32, 0 where there is no ink, and the pieces.
+
+    By runs: each row's stretches of ink are joined with those that they touch in the row above.
+    """
+    height, width = mask.shape
+    padded = np.zeros((height, width + 1), np.int8)
+    padded[:, :-1] = mask
+    change = np.diff(padded.ravel(), prepend=np.int8(0))
+    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    rows = starts // (width + 1)
+    lefts, rights = (starts - rows * (width + 1)).tolist(), (ends - rows * (width + 1)).tolist()
+    rows = rows.tolist()
+    parent = list(range(len(rows)))
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = run = parent[parent[run]]
+        return run
+
+    above = 0
+    for run, row in enumerate(rows):
+        while rows[above] < row - 1 or (rows[above] == row - 1 and rights[above] < lefts[run]):
+            above += 1
+        other = above
+        while other < run and rows[other] == row - 1 and lefts[other] <= rights[run]:
+            parent[root(run)] = root(other)
+            other += 1
+    labels, pieces = np.zeros((height, width), np.int32), {}
+    for run, row in enumerate(rows):
+        left, right, first = lefts[run], rights[run], root(run)
+        piece = pieces.setdefault(first, Piece(left, row, right, row + 1, 0, [len(pieces) + 1]))
+        piece.left, piece.right, piece.bottom = min(piece.left, left), max(piece.right, right), row + 1
+        piece.area += right - left
+        labels[row, left:right] = piece.labels[0]
+    return labels, list(pieces.values())
+
+
+def without_dirt(pieces: list[Piece], shape: tuple[int, int], from_photo: bool) -> list[Piece]:
+    """Leave out specks, and in a photo what reaches in from its edge (the table, a shadow), if anything is left."""
+    largest = max(piece.area for piece in pieces)
+    kept = [piece for piece in pieces if piece.area >= SPECK * largest]
+    if from_photo:
+        height, width = shape
+        inner = [p for p in kept if p.left > 0 and p.top > 0 and p.right < width and p.bottom < height]
+        kept = inner or kept
+    if len(kept) > MOST_PIECES:
+        kept = sorted(kept, key=lambda piece: -piece.area)[:MOST_PIECES]
+    return kept
+
+
+def together(pieces: list[Piece]) -> list[Piece]:
+    """Join pieces that make one digit: the bar of a 5, the two strokes of a 4, a broken line.
+
+    Pieces belong together if one lies mostly over or under the other and near it, or if a small one lies close beside
+    a large one.
+    """
+    pieces = sorted(pieces, key=lambda piece: -piece.area)
+    tallest = max(piece.height for piece in pieces)
+    groups: list[Piece] = []
+    for piece in pieces:
+        near = [index for index, group in enumerate(groups) if _belongs(piece, group, tallest)]
+        if near:
+            best = min(near, key=lambda index: _gap(piece, groups[index]))
+            groups[best] = groups[best].with_(piece)
+        else:
+            groups.append(piece)
+    return groups
+
+
+def _belongs(piece: Piece, group: Piece, tallest: int) -> bool:
+    shared = min(piece.right, group.right) - max(piece.left, group.left)
+    apart = max(piece.top, group.top) - min(piece.bottom, group.bottom)  # negative if they share rows
+    if shared > 0.4 * min(piece.width, group.width):
+        # two full-size digits below each other are two lines of writing
+        both_full = min(piece.height, group.height) > 0.6 * tallest and apart > 0.05 * tallest
+        return apart < 0.5 * max(piece.height, group.height) and not both_full
+    small = max(piece.height, piece.width) < 0.5 * tallest
+    return small and -shared < 0.12 * tallest and apart < 0 and piece.height < 0.35 * group.height
+
+
+def _gap(piece: Piece, group: Piece) -> int:
+    across = max(piece.left, group.left) - min(piece.right, group.right)
+    down = max(piece.top, group.top) - min(piece.bottom, group.bottom)
+    return max(across, 0) + max(down, 0)
+
+
+def in_reading_order(groups: list[Piece]) -> list[Piece]:
+    """Line by line from the top, each from left to right. A group belongs to the line it shares most of its height with."""
+    lines: list[list[Piece]] = []
+    for group in sorted(groups, key=lambda group: -group.height):
+        for line in lines:
+            first = line[0]
+            if min(group.bottom, first.bottom) - max(group.top, first.top) > 0.3 * min(group.height, first.height):
+                line.append(group)
+                break
+        else:
+            lines.append([group])
+    lines.sort(key=lambda line: line[0].top)
+    return [group for line in lines for group in sorted(line, key=lambda group: group.left + group.right)]
+
+
+def cuts(strength: np.ndarray) -> list[int]:
+    """Columns where two touching digits may be parted: where there is least ink, at least a fifth from the sides."""
+    height, width = strength.shape
+    ink = strength.sum(axis=0, dtype=np.int64) / 255
+    reach = max(width // 40, 1)
+    ink = np.convolve(ink, np.ones(2 * reach + 1) / (2 * reach + 1), mode="same")
+    least = min(width // 5, height // 4)
+    places = []
+    order = np.argsort(ink[least : width - least], kind="stable") + least
+    for column in order.tolist():
+        if all(abs(column - other) > height / 8 for other in places):
+            places.append(column)
+        if len(places) == 4:
+            break
+    return sorted(places)
+
+
+def _cut(strength: np.ndarray, labels: np.ndarray, group: Piece, step: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """A group's ink alone, cut out of the whole."""
+    rows, columns = slice(group.top * step, group.bottom * step), slice(group.left * step, group.right * step)
+    part = strength[rows, columns]
+    small = labels[group.top : group.bottom, group.left : group.right]
+    foreign = (small > 0) & ~np.isin(small, group.labels)
+    if foreign.any():
+        large = foreign.repeat(step, axis=0).repeat(step, axis=1)[: part.shape[0], : part.shape[1]]
+        part = np.where(large, np.uint8(0), part)
+    return part, (columns.start, rows.start)
