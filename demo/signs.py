@@ -38,7 +38,6 @@ def tab() -> gr.HTML:
     )
     image = gr.File(type="filepath", visible=False, label="image")
     answer = gr.JSON(visible=False, label="label, confidences and note")
-    ask = gr.Button(visible=False)
 
-    ask.click(read_sign, image, answer, api_name="sign", queue=False)
+    image.upload(read_sign, image, answer, api_name="sign", queue=False, show_progress="hidden")
     return page

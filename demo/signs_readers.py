@@ -1,15 +1,16 @@
 """The networks that read signs: loaded when first asked for, and what to say while one is missing."""
 
 import threading
-from collections.abc import Callable
 
 from train.task import UsageError
 
 ABOUT = {
     "photo": "The photo network finds the hand in an ordinary photo and reads it in colour.",
-    "lesson": "The lesson’s network sees 28 × 28 grey pixels. It learned from the hands of a few people in one office, "
-    "and is easily lost elsewhere.",
+    "lesson": "The lesson’s network sees 28 × 28 grey pixels and takes whatever it sees for a hand. "
+    "It learned from a few people in one office and is often wrong elsewhere, however sure it sounds.",
 }
+ALONE = " It finds no hands: it reads the middle of the photo, until you draw the frame around the hand."
+TRAIN = {"photo": "python -m train asl", "lesson": "python -m train asl"}
 READERS = tuple(ABOUT)
 _loaded: dict[str, object] = {}
 _loading = threading.Lock()
@@ -30,15 +31,21 @@ def reader(network: str):
             try:
                 _loaded[network] = _load(network)
             except UsageError as error:
-                raise NotReady(f"there is no network to read this with: {error}") from error
+                raise NotReady(f"this network cannot be used ({error}). Train it with: {TRAIN[network]}") from error
         return _loaded[network]
 
 
 def _load(network: str):
-    from train import sign_reader  # only now: the page opens without waiting for torch
+    # only now: the page opens without waiting for torch
+    if network == "lesson":
+        from train.lesson_sign_reader import LessonSignReader
 
-    makers: dict[str, Callable] = {"photo": sign_reader.SignReader, "lesson": sign_reader.LessonSignReader}
-    return makers[network]()
+        return LessonSignReader()
+    try:
+        from train.sign_reader import SignReader
+    except ImportError as error:
+        raise NotReady("this copy of the program has no photo network") from error
+    return SignReader()
 
 
 def available() -> dict[str, dict]:
@@ -48,8 +55,10 @@ def available() -> dict[str, dict]:
         try:
             reader(network)
             state[network] = {"ready": True, "about": about}
-        except NotReady as error:
-            state[network] = {"ready": False, "about": f"{error} Train one with: python -m train asl"}
+        except NotReady:
+            state[network] = {"ready": False, "about": f"It is not trained yet. Train it with: {TRAIN[network]}"}
+    if not state["photo"]["ready"] and state["lesson"]["ready"]:
+        state["lesson"]["about"] += ALONE
     return state
 
 

@@ -153,14 +153,23 @@ def read(file: bytes, network: str | None = None) -> Reading:
 
 
 def _read(picture: Image.Image, question: Question) -> Reading:
-    if question.box is not None:
-        left, top, right, bottom = question.box
-        if right <= 0 or bottom <= 0 or left >= picture.width or top >= picture.height:
-            raise UsageError("the box lies outside the picture")
+    box = question.box and _within(question.box, picture)
     reader = signs_readers.reader(question.network)
     with _one_at_a_time:
-        reading = reader.read(picture, box=question.box)
+        if box is None and question.network == "lesson" and signs_readers.best() == "photo":
+            box = signs_readers.reader("photo").read(picture).box  # the lesson's network finds no hands
+        reading = reader.read(picture, box=box)
     return replace(reading, heat=None) if question.live else reading
+
+
+def _within(box: tuple[float, ...], picture: Image.Image) -> tuple[float, float, float, float]:
+    """The part of the box that lies on the picture. Raises UsageError if there is none."""
+    left, top, right, bottom = box
+    left, right = max(left, 0), min(right, picture.width)
+    top, bottom = max(top, 0), min(bottom, picture.height)
+    if right - left < 1 or bottom - top < 1:
+        raise UsageError("the box lies outside the picture")
+    return left, top, right, bottom
 
 
 def summary(reading: Reading) -> dict:

@@ -40,6 +40,11 @@ def test_the_route_reads_the_box_that_was_asked_for(client):
     assert answer["seen"].startswith("data:image/png;base64,")
 
 
+def test_a_box_over_the_edge_is_cut_to_the_picture(client):
+    answer = post(client, file_of(drawn_hand()), box="-1e300,-5,100,1e12").json()
+    assert answer["box"] == [0, 0, 100, 240]
+
+
 def test_a_picture_lying_on_its_side_is_measured_upright(client):
     file = io.BytesIO()
     exif = Image.Exif()
@@ -87,6 +92,6 @@ def test_a_missing_network_says_how_to_train_one(monkeypatch, tmp_path):
     monkeypatch.setattr(signs_readers, "_load", missing)
     monkeypatch.setattr(signs_readers, "_loaded", {})
     state = signs_readers.available()
-    assert not state["photo"]["ready"] and "python -m train asl" in state["photo"]["about"]
+    assert not state["photo"]["ready"] and "python -m train" in state["photo"]["about"]
     with pytest.raises(signs_readers.NotReady):
         signs_readers.best()

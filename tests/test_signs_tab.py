@@ -1,5 +1,7 @@
 """Photos on the hand-sign tab, in a real browser: pytest tests/test_signs_tab.py"""
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,17 @@ def test_a_large_photo_is_made_smaller_before_it_is_sent(tab):
     choose(tab, "large.jpg", file_of(drawn_hand(4000, 3000)))
     answered(tab, 1)
     assert len(server.asked) == 1 and server.pictures[0].size == (1280, 960)
+
+
+def test_a_picture_that_the_browser_cannot_open_is_opened_by_the_server(tab):
+    server = Server(tab)
+    shown = base64.b64encode(file_of(drawn_hand(200, 150))).decode()
+    server.answer = json.dumps({**json.loads(canned()), "preview": f"data:image/jpeg;base64,{shown}"})
+    choose(tab, "hand.tif", file_of(drawn_hand(800, 600), "TIFF"))
+    answered(tab, 1)
+    assert server.asked[0]["preview"] == "1" and "preview" not in server.asked[1]
+    assert server.pictures[1].size == (200, 150)  # from then on the page's own copy is asked about
+    assert tab.evaluate("document.querySelector('.signs canvas.photo').width") == 200
 
 
 def test_a_pasted_picture_is_read(tab):

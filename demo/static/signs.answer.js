@@ -13,6 +13,8 @@ function warmth(value) {
   return [255, 40 + 150 * t * t, 110 - 90 * t, 215 * Math.min(1, 1.15 * t * t * (3 - 2 * t))];
 }
 
+const sentence = (words) => (words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : "");
+
 function answerPanel(root) {
   const find = (selector) => root.querySelector(selector);
   const [letter, sure, note, spoken, bars] = [".letter", ".sure", ".note", ".spoken", ".bars"].map(find);
@@ -78,12 +80,13 @@ function answerPanel(root) {
 
   return {
     // label: a letter, or null for "no hand sign"; top: [[letter, share], ...], largest first
-    show({ label, top, note: words, speak = true }) {
+    show({ label, top, note: said, speak = true }) {
+      const words = sentence(said);
       ranked = top;
       const share = label ? new Map(top).get(label) ?? 0 : 0;
       letter.textContent = label || (top.length ? "?" : "–");
       root.classList.toggle("unsure", !label || Boolean(words));
-      sure.textContent = label ? `${label}, ${percent(share)} sure` : words || "No hand sign found.";
+      sure.textContent = !label ? words || "No hand sign found." : `${words ? "Perhaps " : ""}${label}, ${percent(share)} sure`;
       note.textContent = label ? words : "";
       if (speak) spoken.textContent = `${sure.textContent} ${note.textContent}`.trim();
       paintBars();
@@ -97,9 +100,10 @@ function answerPanel(root) {
       find(".look").hidden = !heat;
       paintCrop();
     },
-    ring(progress) {
-      ring.style.strokeDashoffset = 100 * (1 - progress);
-      ring.classList.toggle("full", progress >= 1);
+    // around the letter: how sure, for a photo; how long it was held, for the camera
+    ring(share, done = false) {
+      ring.style.strokeDashoffset = 100 * (1 - share);
+      ring.classList.toggle("done", done);
     },
     say(words) { spoken.textContent = words; },
     repaintCrop: paintCrop,

@@ -83,7 +83,7 @@ async function showPhotoAnswer(answer) {
   }
   find(".chip").textContent = answer.label || "";
   panel.show(answer);
-  panel.ring(0);
+  panel.ring(answer.label ? answer.top[0][1] : 0);
   await panel.showCrop(answer.seen, answer.heat);
   root.dataset.answers = ++answers;
 }
@@ -198,7 +198,7 @@ async function askFrame(blob, width, height) {
   frame.show(answer.label ? answer.box : null, width, height, { edit: false, mirrored: facing === "user" });
   find(".chip").textContent = best || "";
   const { progress, added } = words.add(best, share, now);
-  panel.ring(progress);
+  panel.ring(progress, progress === 1);
   if (added) spell(`${added} added`);
   panel.showCrop(answer.seen, answer.heat);
   root.dataset.answers = ++answers;

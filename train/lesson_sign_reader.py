@@ -1,0 +1,83 @@
+"""Read a hand sign with the lesson's network: the hand, or the middle of the photo, as 28 x 28 grey pixels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import MaxPool2d
+
+from train import checkpoint
+from train.digit_reader import class_activation
+from train.images import on_ground, open_picture
+from train.reading import Reading, ranked
+
+SIDE = 28
+Box = tuple[float, float, float, float]  # left, top, right, bottom in the photo's pixels
+
+
+class LessonSignReader:
+    """Loads the checkpoint once; then reads any number of photos. It finds no hands: it takes any crop for one."""
+
+    def __init__(self, path: Path | str | None = None):
+        """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
+        self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl"), "asl")
+
+    def read(self, photo, box: Box | None = None) -> Reading:
+        """The sign in one photo (a path, bytes, PIL image or array), within the box if one is given.
+
+        The box is made a square first, for the network saw squares; without one the middle of the photo is taken.
+        The reading's box is what was really read; it may reach over the photo's edge. Raises PictureError.
+        """
+        picture = on_ground(open_picture(photo))
+        box = square(box or (0, 0, *picture.size), inside=box is None)
+        seen = grey(picture, box)
+        pixels = torch.from_numpy(seen.copy())[None, None].float() / 255
+        probabilities, heat = self._look((pixels - self.about.mean) / self.about.std)
+        top = ranked(self.about.labels, probabilities)
+        label, confidence = top[0]
+        note = "" if confidence >= self.about.unsure_below else f"Not sure: {label} or {top[1][0]}."
+        return Reading(label, confidence, top, note, seen, heat, box)
+
+    def read_many(self, photos: Sequence) -> list[list[Reading]]:
+        """One reading in a list for each photo. Raises PictureError."""
+        return [[self.read(photo)] for photo in photos]
+
+    def _look(self, pixels: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """(1, 1, 28, 28) float -> (24,) probabilities and (28, 28) heat in 0..1."""
+        layers = list(self.model.features)
+        last = len(layers) - isinstance(
+            layers[-1], MaxPool2d
+        )  # before the last pooling the map is 7 x 7, after it 3 x 3
+        with torch.enable_grad():
+            maps = pixels
+            for layer in layers[:last]:
+                maps = layer(maps)
+            maps = maps.detach().requires_grad_()
+            scores = maps
+            for layer in layers[last:]:
+                scores = layer(scores)
+            scores = self.model.classifier(scores)
+            (gradient,) = torch.autograd.grad(scores.max(), maps)
+        probabilities = (scores.detach() / self.about.temperature).softmax(dim=1)[0]
+        return probabilities.numpy(), class_activation(maps.detach(), gradient)[0]
+
+
+def square(box: Box, inside: bool = False) -> Box:
+    """A square with the box's centre: as large as its longer side, or its shorter if it must lie inside."""
+    left, top, right, bottom = box
+    side = (min if inside else max)(right - left, bottom - top) / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    return x - side, y - side, x + side, y + side
+
+
+def grey(picture: Image.Image, box: Box) -> np.ndarray:
+    """The box of an RGB picture as (28, 28) uint8; beyond the picture's edge its last pixels go on."""
+    left, top, right, bottom = box
+    around = [max(0, int(np.ceil(over))) for over in (-left, -top, right - picture.width, bottom - picture.height)]
+    if any(around):
+        (west, north, east, south) = around
+        pixels = np.pad(np.asarray(picture), ((north, south), (west, east), (0, 0)), mode="edge")
+        picture, box = Image.fromarray(pixels), (left + west, top + north, right + west, bottom + north)
+    return np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))
