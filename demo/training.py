@@ -18,7 +18,15 @@ from train.task import TASKS, UsageError
 __all__ = ["routes", "tab"]
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("training.chart.js", "training.form.js", "training.runs.js", "training.js")
+SCRIPTS = (
+    "draw.pad.js",
+    "training.chart.js",
+    "training.form.js",
+    "training.runs.js",
+    "training.sights.js",
+    "training.try.js",
+    "training.js",
+)
 UNHEARD = 8  # messages that may wait for a client before nobody is thought to listen: about a second's
 
 

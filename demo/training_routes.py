@@ -14,11 +14,15 @@ from demo.runner import Slots, Training
 from demo.training_data import Shelf
 from demo.training_settings import Limits, layer_table, networks, read_options, read_settings
 from demo.training_store import Store
+from demo.training_try import try_both
 from demo.training_work import train
+from train.checkpoint import load
+from train.export import to_onnx
 from train.machine import plan
 from train.task import UsageError, task_named
 
-MOST_BYTES = 20_000
+MOST_BYTES = 20_000  # of settings
+MOST_PICTURE_BYTES = 25_000_000
 PERIOD = 0.05  # seconds between two looks at what is new
 PING = 1.0  # seconds after which an empty line shows whether somebody still reads
 
@@ -33,7 +37,7 @@ class Refused(UsageError):
 
 
 def routes(app: FastAPI) -> None:
-    """Adds train/run, train/steer, train/layers, train/data and train/keep to `app`."""
+    """Adds train/run, train/steer, train/layers, train/data, train/try and train/keep to `app`."""
 
     @app.post("/train/run", include_in_schema=False)
     async def run(request: Request):
@@ -51,6 +55,10 @@ def routes(app: FastAPI) -> None:
     @app.get("/train/data", include_in_schema=False)
     async def data(task: str = "mnist"):
         return await _answered(_data(task))
+
+    @app.post("/train/try", include_in_schema=False)
+    async def own_drawing(request: Request, run: str):
+        return await _answered(_try(request, run))
 
     @app.get("/train/keep", include_in_schema=False)
     async def keep(run: str, form: str = "safetensors"):
@@ -135,18 +143,33 @@ async def _data(name: str) -> JSONResponse:
 
 async def _keep(run: str, form: str) -> FileResponse:
     path = store.path(run)
-    if form != "safetensors":
-        raise UsageError("A network can be kept as safetensors.")
-    return FileResponse(path, media_type="application/octet-stream", filename=f"run-{run}.safetensors")
+    if form not in ("safetensors", "onnx"):
+        raise UsageError("A network can be kept as safetensors or as onnx.")
+    if form == "onnx":
+        path = path.with_suffix(".onnx")
+        if not path.exists():
+            await run_in_threadpool(lambda: to_onnx(*load(store.path(run)), path))
+    return FileResponse(path, media_type="application/octet-stream", filename=f"run-{run}.{form}")
 
 
-async def read_json(request: Request, most: int = MOST_BYTES) -> dict:
-    """The request's body as a JSON object. Raises UsageError if it is none, or too long."""
+async def _try(request: Request, run: str) -> JSONResponse:
+    body = await read_body(request, MOST_PICTURE_BYTES)
+    return JSONResponse(await run_in_threadpool(try_both, store, run, body))
+
+
+async def read_body(request: Request, most: int) -> bytes:
+    """The request's body. Raises UsageError as soon as it is too long."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            raise UsageError("That is more than settings can be.")
+            raise UsageError(f"That is too much: at most {most // 1000} kB can be read.")
+    return bytes(body)
+
+
+async def read_json(request: Request) -> dict:
+    """The request's body as a JSON object. Raises UsageError if it is none, or too long."""
+    body = await read_body(request, MOST_BYTES)
     try:
         wire = json.loads(body)  # NaN and Infinity pass here, and are refused where a number is checked
     except (ValueError, RecursionError):

@@ -26,13 +26,14 @@ FILTERS_EVERY = 0.5
 
 
 class Glimpse:
-    """The validation accuracy between epochs: a few images at a time, the mean of the last few looks."""
+    """The validation accuracy between epochs: a few images at a time, the mean of the last second and a half."""
 
     SHARE = 0.03  # of the time, at most
+    SECONDS = 1.5
 
-    def __init__(self, run: Run, splits: Splits, size: int = 96, kept: int = 6):
+    def __init__(self, run: Run, splits: Splits, size: int = 96):
         self.run, self.images, self.size = run, splits.validation, size
-        self.last: deque = deque(maxlen=kept)
+        self.last: deque = deque()  # of (when, Measure)
         self.at, self.spent, self.since = 0, 0.0, time.perf_counter()
 
     def look(self) -> tuple[float, float] | None:
@@ -42,11 +43,14 @@ class Glimpse:
             return None
         few = self.images[self.at : self.at + self.size]
         self.at = self.at + self.size if self.at + self.size < len(self.images) else 0
-        self.last.append(judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels))
-        self.spent += time.perf_counter() - began
-        count = sum(measure.count for measure in self.last)
-        loss = sum(measure.loss * measure.count for measure in self.last) / count
-        return loss, sum(measure.correct for measure in self.last) / count
+        self.last.append((began, judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels)))
+        while self.last[0][0] < began - self.SECONDS:
+            self.last.popleft()
+        if len(self.last) > 1 or self.spent:  # the first look also prepares the network for this size of batch
+            self.spent += time.perf_counter() - began
+        count = sum(measure.count for _, measure in self.last)
+        loss = sum(measure.loss * measure.count for _, measure in self.last) / count
+        return loss, sum(measure.correct for _, measure in self.last) / count
 
 
 def train(training: Training, load: Callable[..., Splits], plan: Plan, store: Store) -> None:
@@ -102,6 +106,8 @@ def _watch(training: Training, run: Run, splits: Splits) -> None:
     for event in _steered(training, run, splits):
         if isinstance(event, Step):
             _say_point(training, event, glimpse.look())
+            if event.step == event.steps:
+                training.say("checking")  # all validation images: it may take a while
             if time.monotonic() >= filters_at:
                 training.say("filters", filters=filters(run.result))
                 filters_at = time.monotonic() + FILTERS_EVERY

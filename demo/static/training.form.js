@@ -2,6 +2,7 @@
 
 const FIELDS = ["network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment", "share", "seed"];
 const LINK_NAMES = { learning_rate: "lr", batch_size: "batch" }; // shorter in links
+const TASK_TITLES = { mnist: "Digits", asl: "Hand signs" };
 const TITLES = { best: "Best", lesson: "The lesson’s", custom: "My own…" };
 
 function createForm(root, { changed }) {
@@ -33,11 +34,11 @@ function createForm(root, { changed }) {
   function networkTitle(name) {
     const { recipes } = task();
     if (name === "custom") return TITLES.custom;
-    return name === recipes.lesson?.network ? "The lesson’s network" : "Our network (" + name + ")";
+    return name === recipes.lesson?.network ? "The lesson’s network" : "Our network";
   }
 
   function setTask(name) {
-    offer("task", Object.fromEntries(Object.entries(CHOICES.tasks).map(([key, each]) => [key, each.title[0].toUpperCase() + each.title.slice(1)])), name);
+    offer("task", Object.fromEntries(Object.keys(CHOICES.tasks).map((key) => [key, TASK_TITLES[key] ?? key])), name);
     const { recipes, networks } = task();
     offer("recipe", Object.fromEntries(Object.keys(recipes).map((key) => [key, TITLES[key] ?? key])), Object.keys(recipes)[0]);
     fill(field("network"), networks, networkTitle);
@@ -159,7 +160,7 @@ function layerTable(task, { rows, parameters }) {
   const body = table.createTBody();
   for (const row of rows) {
     const line = body.insertRow();
-    line.insertCell().textContent = row.layer;
+    line.insertCell().textContent = row.layer.replace("->", " → ");
     const output = line.insertCell();
     output.textContent = row.output.join(" × ");
     if (row.formula) output.append(Object.assign(document.createElement("small"), { textContent: row.formula.replaceAll("*", " × ").replaceAll("-", "−") }));

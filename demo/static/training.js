@@ -4,10 +4,11 @@ const root = element.querySelector(".train");
 const find = (selector) => root.querySelector(selector);
 const button = (name) => find(`[data-do="${name}"]`);
 const charts = { accuracy: createChart(find("canvas.accuracy")), loss: createChart(find("canvas.loss")) };
-const form = createForm(root, { changed: () => runs && plot() });
-let runs = null;
+const sights = createSights(root);
+const form = createForm(root, { changed() {} });
+const runs = createRuns(root, { changed: plot, keep: keepCell });
+const trial = createTry(root, runs.all);
 let current = null; // { run, abort, state } of the run that this page follows now
-runs = createRuns(root, { changed: plot, keep: keepCell });
 
 // ---- asking the server
 
@@ -43,13 +44,14 @@ async function start(pace = "run") {
   problem("");
   const settings = form.read();
   const mine = (current = { abort: new AbortController(), run: null, state: "starting", pressed: performance.now() });
+  root.dataset.points = 0;
   state("starting");
   try {
     const reply = await fetch(address("train/run"), { method: "POST", body: JSON.stringify({ ...settings, pace }), signal: mine.abort.signal })
       .catch(() => { throw new Error("The server does not answer. Is it still running?"); });
     if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).error || `The server could not start this (error ${reply.status}).`);
     mine.run = runs.add(settings);
-    root.dataset.points = 0;
+    sights.clear();
     for await (const event of lines(reply)) heard(mine, event);
     if (!mine.run.ended) throw new Error("The connection to the server was lost, and the run has ended.");
   } catch (error) {
@@ -58,6 +60,7 @@ async function start(pace = "run") {
   }
   current = null;
   if (mine.run) runs.finish(mine.run);
+  trial.show(true);
   state("idle");
 }
 
@@ -67,7 +70,9 @@ function heard(mine, event) {
   else if (event.kind === "line") mine.place = event.place;
   else if (event.kind === "state") mine.state = event.state;
   else if (event.kind === "point") point(mine, event);
-  else if (event.kind === "epoch") epoch(run, event);
+  else if (event.kind === "filters") event.filters && sights.filters(event.filters);
+  else if (event.kind === "checking") find(".status").textContent = "Reading all validation images…";
+  else if (event.kind === "epoch") epoch(mine, event);
   else if (event.kind === "end") end(run, event);
   if (["line", "state"].includes(event.kind)) state(mine.place ? "waiting" : mine.state);
 }
@@ -91,7 +96,10 @@ function point(mine, event) {
   plot();
 }
 
-function epoch(run, event) {
+function epoch(mine, event) {
+  const { run } = mine;
+  sights.epoch(event, CHOICES.tasks[run.settings.task].labels);
+  state(mine.state);
   run.epochs.push([event.epoch, event.seconds, ...event.train, ...event.validation]);
   run.best = Math.max(run.best ?? 0, event.validation[1]);
   fact("accuracy", percentOf(event.validation[1]));
@@ -173,7 +181,7 @@ function curves(run, at, training, validation) {
   const pick = (points, k) => points.filter((point) => point[k] !== null).map((point) => [point[at], point[k]]);
   return [
     { points: pick(run.points, training), colour: colour(run), thin: true },
-    { points: pick(run.points, validation), colour: colour(run) },
+    { points: pick([...run.points, ...run.epochs].sort((a, b) => a[0] - b[0]), validation), colour: colour(run) },
     { points: pick(run.epochs, validation), colour: colour(run), dots: true },
   ];
 }
@@ -189,8 +197,37 @@ function wholeTime(run) {
 
 function keepCell(run, cell) {
   if (!run.kept) return;
-  const link = Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}`), download: `run-${run.number}.safetensors`, textContent: ".safetensors" });
-  cell.append(link);
+  cell.className = "keep";
+  for (const [form, title] of [["safetensors", "Weights"], ["onnx", "ONNX"]]) {
+    cell.append(Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}&form=${form}`), download: `run-${run.number}.${form}`, textContent: title }));
+  }
+  const copy = (text, title, help) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: title, title: help });
+    button.addEventListener("click", () => copied(button, text()));
+    cell.append(button);
+  };
+  copy(() => commandLine(run.settings), "Command", commandLine(run.settings));
+  const use = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: "Try" });
+  use.addEventListener("click", () => trial.choose(run));
+  cell.append(use);
+}
+
+async function copied(button, text) {
+  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  const title = button.textContent;
+  button.textContent = done ? "Copied" : "Not allowed";
+  if (!done) prompt("Copy this:", text);
+  setTimeout(() => (button.textContent = title), 1500);
+}
+
+/** The command that trains the same network from a terminal. */
+function commandLine(settings) {
+  const usual = CHOICES.tasks[settings.task].recipes[settings.recipe];
+  const words = ["python -m train", settings.task, "--recipe", settings.recipe, "--epochs", settings.epochs, "--batch-size", settings.batch_size, "--lr", settings.learning_rate, "--seed", settings.seed];
+  for (const name of ["network", "optimizer", "schedule", "augment", "share"]) if (settings[name] !== usual[name]) words.push("--set", `${name}=${settings[name]}`);
+  for (const [name, value] of Object.entries(settings.options ?? {})) words.push("--set", `options.${name}=${value}`);
+  words.push("--out", `${settings.task}-own.safetensors`);
+  return words.join(" ");
 }
 
 // ---- events
@@ -204,18 +241,14 @@ const actions = {
   table: () => save("runs.csv", runs.table()),
   curves: () => save("curves.csv", runs.curves()),
   forget: () => runs.forget(),
-  async link() {
-    const link = form.link();
-    history.replaceState(null, "", link);
-    const copied = await navigator.clipboard?.writeText(link).then(() => true, () => false);
-    const label = button("link").textContent;
-    button("link").textContent = copied ? "Copied" : "The link is in the address bar";
-    setTimeout(() => (button("link").textContent = label), 2000);
+  link() {
+    history.replaceState(null, "", form.link());
+    copied(button("link"), form.link());
   },
 };
 root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
 for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("change", plot);
-const redraw = () => Object.values(charts).forEach((chart) => chart.redraw());
+const redraw = () => [...Object.values(charts), sights, trial].forEach((each) => each.redraw());
 new MutationObserver(redraw).observe(document.body, { attributeFilter: ["class"] });
 window.addEventListener("pagehide", () => {
   if (current?.run?.id) navigator.sendBeacon(address("train/steer"), JSON.stringify({ run: current.run.id, do: "stop" }));
@@ -225,6 +258,7 @@ window.addEventListener("pagehide", () => {
 find(".limits").textContent = `A run may train for ${CHOICES.limits.seconds} s, with up to ${CHOICES.limits.epochs} epochs, batches of ${CHOICES.limits.batch_size.toLocaleString("en")} and ${(CHOICES.limits.parameters / 1e6).toFixed(0)} million parameters. It ends when this page is closed.`;
 form.follow(location.search);
 runs.show();
+trial.show(true);
 state("idle");
 fetch(address("train/data?task=mnist")).catch(() => {}); // so that the images are ready when Start is pressed
 root.classList.add("ready");
