@@ -10,9 +10,11 @@ from pathlib import Path
 import torch
 
 from train import checkpoint
+from train.calibrate import temperature_for
 from train.checkpoint import Metadata
 from train.data import load_splits, load_test
 from train.dataset import Splits
+from train.extra_digits import about_extra, with_extra
 from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
 from train.machine import plan
 from train.models import build, parameter_count, summary
@@ -49,6 +51,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
     parser.add_argument("--data", type=Path, help="folder of the data, if not in the usual places")
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
+    parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: learn also from pen strokes (UCI's "
+                        "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     return parser.parse_args(arguments)
@@ -73,7 +77,11 @@ def _train(options: argparse.Namespace) -> int:
     out = options.out or checkpoint.default_path(task.name, recipe.name)
     partial = out.with_suffix(".partial.safetensors")
     splits = load_splits(task, recipe, folder=options.data, form=options.labels)
-    metadata = describe(task, recipe, splits, options.seed)
+    if options.strokes and task.name != "mnist":
+        raise UsageError("--strokes holds digits: it goes with mnist")
+    if options.strokes:
+        splits = with_extra(splits, options.strokes)
+    metadata = describe(task, recipe, splits, options.seed).but(notes=about_extra() if options.strokes else {})
     steps = -(-len(splits.train) // recipe.batch_size)
     if options.resume:
         _resume(run, partial, metadata)
@@ -97,7 +105,8 @@ def _train(options: argparse.Namespace) -> int:
     finally:
         stop.restore()
 
-    metadata = metadata.but(epochs=run.steps_done / steps)
+    temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
+    metadata = metadata.but(epochs=run.steps_done / steps, temperature=temperature)
     checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
     result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, how)
     checkpoint.save(out, run.result, metadata.but(test_accuracy=result.accuracy, test_count=result.count))

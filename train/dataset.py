@@ -9,6 +9,8 @@ import platformdirs
 import torch
 from torch import Tensor
 
+NO_CLASS = -1  # the label of a picture of nothing that is to be learned: every answer to it is wrong
+
 
 def cache_folder() -> Path:
     """Where parsed data is kept: DIGITS_AND_SIGNS_CACHE, else the platform's cache folder. Made if missing."""
@@ -20,7 +22,7 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers."""
+    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers or NO_CLASS."""
 
     pixels: Tensor
     labels: Tensor

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.augment import AUGMENTATIONS
-from train.dataset import Images, Splits
+from train.dataset import NO_CLASS, Images, Splits
 from train.machine import Plan
 from train.models import build
 from train.task import Recipe, Task, UsageError
@@ -184,6 +184,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     count = len(splits.train)
     steps = math.ceil(count / recipe.batch_size)
     started, started_at = time.perf_counter(), run.steps_done
+    outliers = bool((splits.train.labels == NO_CLASS).any())  # asked once: to ask makes the device wait
     _remember(run)
     ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
     for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
@@ -192,7 +193,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
         run.model.train()
         for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
             batch = splits.train[order[(step - 1) * recipe.batch_size : step * recipe.batch_size]]
-            since += _train_step(run, batch, run.steps_done / (steps * recipe.epochs))
+            since += _train_step(run, batch, run.steps_done / (steps * recipe.epochs), outliers)
             run.steps_done += 1
             elapsed = time.perf_counter() - clock
             if elapsed >= every or step == steps:
@@ -215,7 +216,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     run.result.eval()
 
 
-def _train_step(run: Run, batch: Images, progress: float) -> Tensor:
+def _train_step(run: Run, batch: Images, progress: float, outliers: bool = False) -> Tensor:
     """One step of gradient descent; returns summed loss, correct answers and images, (3,) float64 on the device."""
     recipe = run.recipe
     generator = _generator(run.seed, run.steps_done)
@@ -223,7 +224,7 @@ def _train_step(run: Run, batch: Images, progress: float) -> Tensor:
     inputs = to_input(batch.pixels, run.task.mean, run.task.std, recipe.augment, generator)
     with precision(run.plan):
         scores = run.forward(inputs)
-    loss = F.cross_entropy(scores.float(), batch.labels, label_smoothing=recipe.label_smoothing)
+    loss = loss_of(scores.float(), batch.labels, recipe.label_smoothing, outliers)
     for group in run.optimizer.param_groups:
         group["lr"] = recipe.learning_rate * learning_rate_factor(recipe.schedule, progress)
     run.optimizer.zero_grad(set_to_none=True)
@@ -235,6 +236,17 @@ def _train_step(run: Run, batch: Images, progress: float) -> Tensor:
     with torch.no_grad():
         correct = (scores.argmax(1) == batch.labels).sum()
         return torch.stack([loss.double() * len(batch), correct.double(), torch.full_like(loss, len(batch)).double()])
+
+
+def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bool) -> Tensor:
+    """Mean cross-entropy of (N, classes) scores. An outlier, labelled NO_CLASS, should get equal shares for all."""
+    loss = F.cross_entropy(
+        scores, labels, label_smoothing=label_smoothing, ignore_index=NO_CLASS, reduction="sum" if outliers else "mean"
+    )
+    if outliers:
+        equal_shares = -scores.log_softmax(dim=1).mean(dim=1)
+        loss = (loss + (equal_shares * (labels == NO_CLASS)).sum()) / len(labels)
+    return loss
 
 
 def to_input(pixels: Tensor, mean: float, std: float, augment: str = "none", generator=None) -> Tensor:

@@ -138,7 +138,7 @@ def _gap(piece: Piece, group: Piece) -> int:
 
 
 def in_reading_order(groups: list[Piece]) -> list[Piece]:
-    """Line by line from the top, each from left to right. A group belongs to the line it shares most of its height with."""
+    """Line by line from the top, each from left to right. A line is what shares its height."""
     lines: list[list[Piece]] = []
     for group in sorted(groups, key=lambda group: -group.height):
         for line in lines:

@@ -1,0 +1,119 @@
+"""Beside MNIST: digits written with pens, and what is no digit. Learned from with `--strokes FILE`.
+
+MNIST's writers wrote with American schoolchildren's and clerks' shapes; a pad's users write sevens with a bar and ones
+with a flag. And a network that has seen nothing but digits takes everything for one; shown scribbles and letters for
+which all ten answers are equally wrong, it learns to doubt (outlier exposure; Hendrycks et al., 2019).
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from train.dataset import NO_CLASS, Images, Splits, cache_folder
+from train.digits import even_out
+from train.ink import find_ink
+from train.scribbles import LETTERS, fonts, letter, scribble
+from train.strokes import PenDigit, draw, load_pen_digits, redraw
+from train.task import UsageError
+
+SHEET = 280  # pixels: the pad that strokes are drawn on
+BRUSHES = (3.0, 16.0)  # thinnest and thickest radius of a brush on it
+LEARNING_WRITERS = range(1, 23)  # of pendigits' 30
+CHOOSING_WRITERS = range(23, 25)  # to choose settings on
+MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
+THICK_COPIES = 2  # of each pen digit, each with another brush, beside one redrawn thin
+OUTLIERS = 8000
+MEASURING_FONT = "Liberation"  # letters in this family are never learned from
+VERSION = 1  # of what is made here: a new one leaves old caches aside
+
+
+def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
+    """The splits with pen digits of the learning writers and with outliers added to what is learned from.
+
+    Validation stays as it was. Made once (about two minutes), then kept in the cache folder.
+    Raises UsageError if the file is missing or holds no pen strokes.
+    """
+    try:
+        digest = hashlib.sha256(Path(file).read_bytes())
+    except OSError as error:
+        raise UsageError(f"pen strokes cannot be read from {file}: {error.strerror}") from None
+    digest.update(f"{VERSION} {seed} {THICK_COPIES} {OUTLIERS} {len(learning_fonts())}".encode())
+    cache = cache_folder() / f"extra-digits-{digest.hexdigest()[:16]}.npz"
+    if cache.exists():
+        with np.load(cache) as kept:
+            extra = Images(torch.from_numpy(kept["pixels"]), torch.from_numpy(kept["labels"]))
+    else:
+        random = np.random.default_rng(seed)
+        digits = [digit for digit in load_pen_digits(file) if digit.writer in LEARNING_WRITERS]
+        extra = joined(pen_images(digits, random), outliers(OUTLIERS, random))
+        partial = cache.with_name(f".{cache.name}.partial.npz")
+        np.savez_compressed(partial, pixels=extra.pixels.numpy(), labels=extra.labels.numpy())
+        partial.replace(cache)
+    return Splits(joined(splits.train, extra), splits.validation)
+
+
+def about_extra() -> dict[str, str]:
+    """What a checkpoint learned by this beside MNIST, in words."""
+    return {
+        "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, "
+        f"redrawn thin and {THICK_COPIES} times as pictures, brush radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
+        "outliers": f"{OUTLIERS} scribbles and letters in {len(learning_fonts())} fonts, none called {MEASURING_FONT}",
+    }
+
+
+def joined(first: Images, second: Images) -> Images:
+    """Both as one."""
+    return Images(torch.cat([first.pixels, second.pixels]), torch.cat([first.labels, second.labels]))
+
+
+def on_sheet(digit: PenDigit) -> list[np.ndarray]:
+    """The strokes at the position and scale they were written at, in pixels of a SHEET."""
+    return [stroke * (SHEET / 500) for stroke in digit.strokes]
+
+
+def pen_images(digits: list[PenDigit], random: np.random.Generator) -> Images:
+    """Each digit as its movements are redrawn, and as a picture of a thick brush is read, THICK_COPIES times."""
+    pictures, labels = [], []
+    for digit in digits:
+        strokes = on_sheet(digit)
+        seen = [redraw(strokes)]
+        seen += [from_picture(draw(strokes, (SHEET, SHEET), random.uniform(*BRUSHES))) for _ in range(THICK_COPIES)]
+        pictures += seen
+        labels += [digit.label] * len(seen)
+    return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.tensor(labels))
+
+
+def outliers(count: int, random: np.random.Generator) -> Images:
+    """Scribbles and letters, half and half, with the label NO_CLASS."""
+    letterforms = learning_fonts()
+    pictures = [
+        scribbled(random) if index % 2 else lettered(random, letterforms[random.integers(len(letterforms))])
+        for index in range(count)
+    ]
+    return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.full((count,), NO_CLASS))
+
+
+def scribbled(random: np.random.Generator) -> np.ndarray:
+    """A scribble as the network sees it, from movements or from a picture. (28, 28) uint8"""
+    size = random.uniform(0.8, 2)
+    strokes = [stroke * size + 40 for stroke in scribble(random)]
+    if random.random() < 0.5:
+        return redraw(strokes)
+    return from_picture(draw(strokes, (SHEET, SHEET), random.uniform(BRUSHES[0], 10)))
+
+
+def lettered(random: np.random.Generator, font) -> np.ndarray:
+    """A letter as the network sees it. (28, 28) uint8"""
+    return from_picture(letter(random, LETTERS[random.integers(len(LETTERS))], font))
+
+
+def learning_fonts() -> list:
+    """The fonts that letters to learn from are taken from."""
+    return [font for font in fonts() if not font.getname()[0].startswith(MEASURING_FONT)]
+
+
+def from_picture(picture) -> np.ndarray:
+    """What the network sees of a picture of one digit. (28, 28) uint8"""
+    return even_out(find_ink(picture).strength)
