@@ -93,14 +93,14 @@ def show_photo(page) -> Server:
     return server
 
 
-def open_alone(page):
+def open_alone(page, address: str = "http://localhost/"):
     """The tab's own markup, style and script on a bare page: all but Gradio, and opened in no time."""
     markup, style = ((STATIC / name).read_text("utf-8") for name in ("signs.html", "signs.css"))
     bare = f"<!doctype html><meta charset=utf-8><style>{style}</style><body>{markup}"
     networks = json.dumps({name: {"ready": True, "about": name} for name in ("photo", "lesson")})
-    page.route("http://localhost/", lambda route: route.fulfill(body=bare, content_type="text/html"))
+    page.route(address, lambda route: route.fulfill(body=bare, content_type="text/html"))
     page.route("**/read/sign/networks", lambda route: route.fulfill(body=networks, content_type="application/json"))
-    page.goto("http://localhost/")
+    page.goto(address)
     script = "\n".join((STATIC / name).read_text("utf-8") for name in signs.SCRIPTS)
     page.evaluate("(script) => new Function('element', script)(document.body)", script)
     return page

@@ -80,6 +80,24 @@ def test_a_sign_held_for_a_second_joins_the_word_once(camera):
         assert word.text_content() == wanted
 
 
+def test_the_browsers_own_camera_is_shown_mirrored_and_sent_as_it_is(tab):
+    server = Server(tab)
+    start_camera(tab)
+    answered(tab, 2)
+    assert server.pictures[0].size == (480, 270)  # 1280 x 720, as was asked of the made-up camera
+    assert tab.locator(".signs video").evaluate("(film) => getComputedStyle(film).transform") == "matrix(-1, 0, 0, 1, 0, 0)"
+    frame, picture = (tab.locator(f".signs .{name}").bounding_box() for name in ("box", "picture"))
+    right = picture["x"] + picture["width"] - frame["x"] - frame["width"]
+    assert right / picture["width"] == pytest.approx(80 / 480, abs=0.02)  # mirrored as the film is
+
+
+def test_an_insecure_page_says_why_it_has_no_camera(page):
+    open_alone(page, "http://signs.test/")
+    page.get_by_role("button", name="Use the camera").click()
+    page.locator(".signs .problem").wait_for()
+    assert "secure pages" in text(page, ".problem")
+
+
 def test_an_unsure_camera_adds_nothing_and_says_what_it_may_be(camera):
     server = Server(camera)
     server.answer = canned("M", [["M", 0.4], ["N", 0.35], ["S", 0.2], ["T", 0.05]])

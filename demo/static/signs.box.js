@@ -62,8 +62,8 @@ function cropBox(picture, frame, changed) {
     if (edge === "new") return tidyBox([from[0], from[1], x, y], ...size);
     if (edge === "move") return shifted(was, x - from[0], y - from[1]);
     const next = [...was];
-    next[edge.includes("w") ? 0 : 2] = x;
-    next[edge.includes("n") ? 1 : 3] = y;
+    next[edge.includes("w") ? 0 : 2] += x - from[0]; // by as much, not to: a corner is rarely hit exactly
+    next[edge.includes("n") ? 1 : 3] += y - from[1];
     return tidyBox(next, ...size);
   }
 

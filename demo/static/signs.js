@@ -39,6 +39,7 @@ function show(state) {
 // ---- asking
 
 async function ask(blob, box, { live = false, preview = false, signal } = {}) {
+  await known; // which networks there are
   const form = new FormData();
   form.append("file", blob, "picture");
   form.append("network", network());
@@ -326,4 +327,4 @@ async function askNetworks() {
 
 panel.clear();
 show("empty");
-askNetworks();
+const known = askNetworks();
