@@ -3,6 +3,7 @@
 It stands beside Gradio's queue: a live camera asks several times a second, and an answer takes one request.
 """
 
+import asyncio
 import base64
 import io
 import logging
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 25_000_000
 FORM_ROOM = 100_000  # for the other fields and the multipart marks
 LONGEST = 1280  # pixels of the longer side that a network is shown, and that boxes are counted in
-_one_at_a_time = threading.Lock()  # the networks use every core they may: two at once only slow each other
+_one_at_a_time = threading.Lock()  # page and API: two readings at once only slow each other
 
 
 class TooLarge(UsageError):
@@ -47,6 +48,7 @@ class Question:
 
 def routes(app: FastAPI) -> None:
     """Add read/sign and read/sign/networks to the app."""
+    turn = asyncio.Lock()  # who waits for a turn holds no thread, so that a crowd does not stop the other tabs
 
     @app.get("/read/sign/networks", include_in_schema=False)
     async def networks():
@@ -56,7 +58,10 @@ def routes(app: FastAPI) -> None:
     async def sign(request: Request):
         try:
             question = await _question(request)
-            return await run_in_threadpool(_answer, question)
+            async with turn:
+                if await request.is_disconnected():  # the page has moved on to a newer question
+                    return Response(status_code=499)
+                return await run_in_threadpool(_answer, question)
         except TooLarge as error:
             return _refusal(413, error)
         except signs_readers.NotReady as error:
