@@ -90,8 +90,8 @@ def networks(task: Task) -> tuple[str, ...]:
 
 def read_options(task: Task, wire: dict) -> dict:
     """Options of a network of one's own. Raises UsageError; their ranges are the network's to check."""
-    if not isinstance(wire, dict) or (unknown := sorted(set(map(str, wire)) - set(EDITABLE))):
-        raise UsageError(f"A network of one's own has these options: {', '.join(EDITABLE)}; not {unknown}.")
+    if not isinstance(wire, dict) or set(wire) - set(EDITABLE):
+        raise UsageError(f"Options are expected as a JSON object with {', '.join(EDITABLE)}; not {_said(wire)}.")
     return {"classes": len(task.labels), **{name: _integers(value) for name, value in wire.items()}}
 
 

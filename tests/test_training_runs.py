@@ -1,0 +1,328 @@
+"""Trainings on a shared host: they start, wait, pause, step and always end. No server and no browser here."""
+
+import asyncio
+import threading
+import time
+from functools import partial
+
+import pytest
+import torch
+
+from demo import training_routes, training_work
+from demo.runner import Slots, Training
+from demo.training_data import Shelf
+from demo.training_pictures import confusion, filters, mistakes
+from demo.training_settings import Limits, layer_table, read_settings
+from demo.training_store import Store
+from demo.training_work import train
+from train import checkpoint
+from train.dataset import Images, Splits
+from train.fit import TrainingStopped, fit
+from train.machine import Plan
+from train.models import build, parameter_count
+from train.task import MNIST, TASKS, UsageError
+
+SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel": 3}}
+ENDLESS = {**SMALL, "epochs": 100, "batch_size": 16, "augment": "none"}
+
+
+def tiny_splits(task=None, recipe=None):
+    """3,000 images to learn from, 300 to watch: their class is where their bright stripe lies."""
+    labels = torch.arange(3300) % 10
+    pixels = torch.zeros(3300, 1, 28, 28, dtype=torch.uint8)
+    for label in range(10):
+        pixels[labels == label, :, 2 * label : 2 * label + 3] = 255
+    images = Images(pixels, labels)
+    return Splits(images[slice(0, 3000)], images[slice(3000, 3300)])
+
+
+@pytest.fixture
+def host():
+    """Makes the slots and the store of a host with tiny data; whatever still runs is ended afterwards."""
+    made = []
+
+    def make(load=tiny_splits, **limits):
+        store = Store()
+        slots = Slots(Limits(**limits), partial(train, load=load, plan=Plan(), store=store))
+        made.append(slots)
+        return slots, store
+
+    yield make
+    for slots in made:
+        for training in [*slots._line, *slots._running.values()]:
+            slots.leave(training)
+
+
+def begin(slots, wire=ENDLESS, pace="run"):
+    training = Training(read_settings(wire, slots.limits), slots.limits)
+    training.steer(pace)
+    slots.enter(training)
+    return training
+
+
+def wait_for(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.005)
+
+
+def points(training):
+    return [event for event in training.events if event["kind"] == "point"]
+
+
+def test_a_run_learns_and_its_network_can_be_loaded(host):
+    slots, store = host()
+    training = begin(slots, {**SMALL, "epochs": 2, "learning_rate": 0.02, "augment": "none", "seed": 3})
+    assert training.ended.wait(30)
+    end = training.events[-1]
+    assert (end["kind"], end["state"], end["kept"], end["epochs"]) == ("end", "finished", True, 2)
+    assert end["best"] > 0.9
+    model, about = checkpoint.load(store.path(training.id), "mnist")
+    assert about.options["channels"] == [4] and about.seed == 3
+    images = tiny_splits().validation
+    with torch.no_grad():
+        read = model((images.pixels / 255 - about.mean) / about.std).argmax(1)
+    assert (read == images.labels).float().mean() > 0.9
+
+
+def test_stop_ends_within_a_second_and_keeps_what_was_learned(host):
+    slots, store = host()
+    training = begin(slots)
+    wait_for(lambda: len(points(training)) > 2)
+    asked = time.monotonic()
+    training.steer("stop")
+    assert training.ended.wait(5)
+    assert time.monotonic() - asked < 1
+    assert slots.busy == 0
+    assert training.events[-1]["why"] == "stop" and store.path(training.id).exists()
+
+
+def test_the_deadline_ends_a_run_within_a_second(host):
+    slots, _ = host(seconds=0.6)
+    training = begin(slots)
+    wait_for(lambda: training.state == "training")
+    began = time.monotonic()
+    assert training.ended.wait(10)
+    assert 0.3 < time.monotonic() - began < 1.6
+    assert training.events[-1]["why"] == "deadline" and training.events[-1]["kept"]
+
+
+def test_pause_stands_still_and_a_single_step_is_one_batch(host):
+    slots, _ = host()
+    training = begin(slots, pace="step")
+    wait_for(lambda: training.state == "paused")
+    assert [point["step"] for point in points(training)] == [1]
+    training.steer("step")
+    wait_for(lambda: len(points(training)) == 2)
+    time.sleep(0.3)
+    assert [point["step"] for point in points(training)] == [1, 2]
+    trained = training.clock()
+    time.sleep(0.1)
+    assert training.clock() == trained, "the clock of the deadline stands still too"
+    training.steer("run")
+    wait_for(lambda: len(points(training)) > 4)
+
+
+def test_stepping_over_the_end_of_an_epoch_gives_its_figures(host):
+    slots, _ = host()
+    training = begin(slots, {**SMALL, "epochs": 2, "batch_size": 1024, "augment": "none"}, pace="step")
+    for count in (1, 2, 3):
+        wait_for(lambda count=count: len(points(training)) == count and training.state == "paused")
+        if count < 3:
+            training.steer("step")
+    wait_for(lambda: any(event["kind"] == "epoch" for event in training.events))
+
+
+def test_a_second_trainer_waits_and_starts_by_himself(host):
+    slots, _ = host()
+    first, second, third = (begin(slots) for _ in range(3))
+    wait_for(lambda: points(first))
+    assert (slots.place(first), slots.place(second), slots.place(third)) == (0, 1, 2)
+    assert not points(second)
+    slots.leave(second)
+    assert slots.place(third) == 1 and second.ended.is_set()
+    first.steer("stop")
+    wait_for(lambda: points(third))
+
+
+def test_a_line_has_an_end(host):
+    slots, _ = host(line=1)
+    begin(slots)
+    begin(slots)
+    with pytest.raises(UsageError, match="waiting"):
+        begin(slots)
+
+
+def test_a_pause_is_cut_short_when_somebody_waits(host):
+    slots, _ = host(pause_when_awaited=0.3)
+    first = begin(slots, pace="pause")
+    wait_for(lambda: first.state == "paused")
+    second = begin(slots)
+    wait_for(lambda: points(second))
+    assert first.events[-1]["why"] == "pause"
+
+
+def test_a_fault_in_the_data_is_said_and_frees_the_slot(host):
+    def missing(task, recipe):
+        raise UsageError("There are no images.")
+
+    slots, _ = host(load=missing)
+    training = begin(slots)
+    assert training.ended.wait(5)
+    assert training.events[-1]["message"] == "There are no images." and slots.busy == 0
+
+
+def test_training_that_cannot_go_on_says_why_and_keeps_the_last_good_network(host, monkeypatch):
+    def diverges(run, splits, every):
+        yield next(fit(run, splits, every=0))
+        raise TrainingStopped("Try a smaller learning rate.")
+
+    monkeypatch.setattr(training_work, "fit", diverges)
+    slots, store = host()
+    training = begin(slots)
+    assert training.ended.wait(10)
+    end = training.events[-1]
+    assert (end["state"], end["message"]) == ("failed", "Try a smaller learning rate.")
+    assert end["kept"] and store.path(training.id).exists() and slots.busy == 0
+
+
+def resident_memory() -> float:
+    """Megabytes."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 1e6
+
+
+def test_fifty_starts_and_stops_leave_no_thread_and_little_memory(host, monkeypatch):
+    monkeypatch.setattr(training_work, "EVERY", 0.01)
+    slots, _ = host()
+
+    def start_and_stop():
+        training = begin(slots, {"batch_size": 32, "augment": "none", "network": "custom"})
+        wait_for(lambda: points(training))
+        training.steer("stop")
+        assert training.ended.wait(5)
+
+    for _ in range(3):
+        start_and_stop()
+    threads, before = threading.active_count(), resident_memory()
+    for _ in range(50):
+        start_and_stop()
+    wait_for(lambda: threading.active_count() <= threads)
+    assert slots.busy == 0
+    assert resident_memory() - before < 50
+
+
+def test_a_follower_who_leaves_ends_the_run(host, monkeypatch):
+    slots, _ = host()
+    monkeypatch.setattr(training_routes, "slots", slots)
+    training = Training(read_settings(ENDLESS, slots.limits), slots.limits)
+
+    async def follow_for_a_while():
+        events = training_routes.follow(training)
+        async for event in events:
+            if event and event["kind"] == "point":
+                break
+        await events.aclose()
+
+    asyncio.run(follow_for_a_while())
+    assert training.ended.wait(1)
+    assert training.events[-1]["why"] == "gone" and slots.busy == 0
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        *({"epochs": value} for value in (NAN, INFINITY, 1.5, 1e9, 0, -1, None, "3", True, [], {})),
+        *({"batch_size": value} for value in (NAN, 1e9, None, "64", 0)),
+        *({"learning_rate": value} for value in (NAN, INFINITY, -INFINITY, 0, -1, None, "fast", True, 1e9)),
+        *({"share": value} for value in (NAN, 0, 2, None)),
+        *({"seed": value} for value in (NAN, -1, 0.5, 1e99, None)),
+        *({"task": value} for value in (None, 5, "cats")),
+        *({"recipe": value} for value in (None, 5, "secret")),
+        *({"network": value} for value in (None, 5, "asl-cnn", ["custom"])),
+        {"optimizer": "lion"},
+        {"schedule": 3},
+        {"augment": None},
+        {"surprise": 1},
+        *({"network": "custom", "options": value} for value in (None, 3, [], {"classes": 5}, {"channels": []})),
+        *(
+            {"network": "custom", "options": {"channels": value}}
+            for value in (5, None, "64", [NAN], [1.5], [1e9], [[]])
+        ),
+        *({"network": "custom", "options": {"kernel": value}} for value in (0, 99, NAN, None, "3")),
+        {"network": "custom", "options": {"dropout": NAN}},
+        {"network": "custom", "options": {"batchnorm": "yes"}},
+        {"network": "custom", "options": {"channels": [512, 512], "kernel": 15}},
+        {"network": "custom", "options": {"channels": [8, 8, 8, 8, 8]}},
+        {"network": "custom", "options": {"channels": [64, 128]}, "batch_size": 1024},
+    ],
+    ids=str,
+)
+def test_wrong_values_are_refused_in_plain_words(wire):
+    with pytest.raises(UsageError) as refusal:
+        read_settings(wire, Limits())
+    assert 10 < len(str(refusal.value)) < 250 and "Traceback" not in str(refusal.value)
+
+
+def test_whole_numbers_may_come_as_floats():
+    settings = read_settings({"epochs": 3.0, "seed": 7.0}, Limits())
+    assert (settings.recipe.epochs, settings.seed) == (3, 7)
+
+
+def test_every_recipe_of_every_task_fits_the_limits():
+    for task in TASKS.values():
+        for recipe in task.recipes.values():
+            settings = read_settings({"task": task.name, "recipe": recipe.name}, Limits())
+            assert settings.parameters == parameter_count(build(recipe.network, **recipe.options))
+
+
+def test_the_layer_table_counts_as_the_network_does():
+    options = {"classes": 10, "channels": (8, 16), "kernel": 5, "batchnorm": True, "hidden": 32}
+    table = layer_table(MNIST, "custom", options, Limits())
+    assert table["parameters"] == parameter_count(build("custom", **options))
+    assert next(row["output"] for row in table["rows"]) == (8, 28, 28)
+
+
+def test_an_even_kernel_shrinks_until_it_is_explained():
+    with pytest.raises(UsageError, match="block 5"):
+        layer_table(MNIST, "custom", {"channels": (4,) * 5}, Limits())
+
+
+def test_the_store_forgets_the_oldest():
+    store, network = Store(most_runs=2), build("custom", channels=(2,), hidden=2)
+    about = checkpoint.Metadata.of(MNIST, MNIST.recipe("best").but(network="custom"))
+    for run in "abc":
+        store.keep(run, network, about)
+    assert store.path("c").exists() and store.path("b").exists()
+    with pytest.raises(UsageError, match="no longer"):
+        store.path("a")
+    with pytest.raises(UsageError):
+        store.path("../../etc/passwd")
+
+
+def test_the_shelf_loads_once_for_the_same_settings():
+    loaded = []
+    shelf = Shelf(lambda task, recipe: loaded.append(recipe.share) or tiny_splits())
+    best = MNIST.recipe("best")
+    assert shelf.splits(MNIST, best) is shelf.splits(MNIST, best.but(epochs=1))
+    shelf.splits(MNIST, best.but(share=0.5))
+    assert loaded == [1.0, 0.5]
+
+
+def test_confusion_and_mistakes_name_the_right_images():
+    images = tiny_splits().validation[slice(0, 4)]  # classes 0, 1, 2, 3
+    scores = torch.full((4, 10), -5.0)
+    scores[[0, 1, 2, 3], [0, 7, 7, 3]] = torch.tensor([5.0, 2.0, 9.0, 5.0])
+    table = confusion(scores, images.labels)
+    assert table[0][0] == table[1][7] == table[2][7] == table[3][3] == 1 and sum(map(sum, table)) == 4
+    wrong = mistakes(scores, images)
+    assert (wrong["is"], wrong["read"], wrong["count"]) == ([2, 1], [7, 7], 2), "the surest first"
+
+
+def test_filters_are_the_first_convolution():
+    pictures = filters(build("custom", channels=(6,), kernel=5))
+    assert (pictures["count"], pictures["width"], pictures["height"]) == (6, 5, 5)
