@@ -57,8 +57,8 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
 def about_extra() -> dict[str, str]:
     """What a checkpoint learned by this beside MNIST, in words."""
     return {
-        "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, "
-        f"redrawn thin and {THICK_COPIES} times as pictures, brush radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
+        "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, redrawn thin, and "
+        f"{THICK_COPIES} times as pictures with brushes of radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
         "outliers": f"{OUTLIERS} scribbles and letters in {len(learning_fonts())} fonts, none called {MEASURING_FONT}",
     }
 
