@@ -21,14 +21,16 @@ function smoother(constant = 0.35) {
   };
 }
 
-// A letter counts once it led for `hold` seconds; the same letter counts again after it was let go.
-function speller(hold = 1.0, enough = 0.6) {
+// A letter counts once it led for `hold` seconds; the same letter counts again after it was let go. It takes
+// `enough` probability to begin and less to go on, so that one wrong frame in between does no harm.
+function speller(hold = 1.0, enough = 0.6, still = 0.4) {
   let word = "";
   let held = null; // { label, since, done }
   return {
     word: () => word,
     add(label, probability, now) {
-      if (!label || probability < enough) { held = null; return { progress: 0, added: null }; }
+      const least = held && held.label === label ? still : enough;
+      if (!label || probability < least) { held = null; return { progress: 0, added: null }; }
       if (!held || held.label !== label) held = { label, since: now, done: false };
       if (held.done) return { progress: 1, added: null };
       const progress = Math.min((now - held.since) / hold, 1);
