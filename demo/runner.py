@@ -175,6 +175,11 @@ class Slots:
         """How many trainings hold a slot."""
         return len(self._running)
 
+    @property
+    def waiting(self) -> int:
+        """How many trainings stand in line."""
+        return len(self._line)
+
     def _advance(self) -> None:
         while self._line and len(self._running) < self.limits.slots:
             training = self._line.popleft()

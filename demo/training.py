@@ -4,6 +4,7 @@ The page's own script (`static/training.*`) reads a run as one streamed answer a
 """
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,7 +28,7 @@ SCRIPTS = (
     "training.try.js",
     "training.js",
 )
-UNHEARD = 8  # messages that may wait for a client before nobody is thought to listen: about a second's
+UNHEARD = 0.8  # seconds without anybody fetching a message, after which nobody is thought to listen
 
 
 def tab() -> None:
@@ -88,17 +89,20 @@ async def train(settings: dict, request: gr.Request) -> AsyncIterator[dict]:
         training = Training(read_settings(settings, limits), limits)
     except UsageError as error:
         raise gr.Error(str(error), print_exception=False) from None
+    heard = time.monotonic()
     async for event in follow(training):
+        if not _unread(request):
+            heard = time.monotonic()
+        elif time.monotonic() - heard > UNHEARD:
+            return
         if event and event["kind"] != "filters":
             yield event
-        if _unheard(request):
-            return
 
 
-def _unheard(request: gr.Request) -> bool:
-    """Whether messages pile up because nobody fetches them: a client may start a run and never listen."""
+def _unread(request: gr.Request) -> int:
+    """Messages that wait for this client; they pile up if it started a run and never listens."""
     try:
         messages = request.request.app.get_blocks()._queue.pending_messages_per_session[request.session_hash]
     except (AttributeError, KeyError):
-        return False
-    return messages.qsize() > UNHEARD
+        return 0
+    return messages.qsize()

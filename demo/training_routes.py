@@ -24,7 +24,7 @@ from train.task import UsageError, task_named
 MOST_BYTES = 20_000  # of settings
 MOST_PICTURE_BYTES = 25_000_000
 PERIOD = 0.05  # seconds between two looks at what is new
-PING = 1.0  # seconds after which an empty line shows whether somebody still reads
+PING = 0.5  # seconds after which an empty line shows whether somebody still reads
 
 limits = Limits()
 store = Store()
@@ -51,6 +51,11 @@ def routes(app: FastAPI) -> None:
     @app.post("/train/layers", include_in_schema=False)
     async def table(request: Request):
         return await _answered(_layers(request))
+
+    @app.get("/train/line", include_in_schema=False)
+    async def line():
+        """How many runs train now, and how many wait."""
+        return {"training": slots.busy, "waiting": slots.waiting}
 
     @app.get("/train/data", include_in_schema=False)
     async def data(task: str = "mnist"):

@@ -45,6 +45,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="default: the recipe's, as for the next two")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--lr", type=float, help="learning rate, at its peak where the schedule varies it")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="any other setting of the recipe, such as optimizer=sgd or share=0.1")  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default 0)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     parser.add_argument("--threads", type=int, help="CPU threads")
@@ -71,7 +73,7 @@ def _summary(arguments: list[str]) -> int:
 def _train(options: argparse.Namespace) -> int:
     task = task_named(options.task)
     recipe = task.recipe(options.recipe)
-    recipe = recipe.but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    recipe = recipe.with_settings(options.set).but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
     how = plan(options.device, options.threads, options.precision)
     run = Run(task, recipe, seed=options.seed, plan=how)
     out = options.out or checkpoint.default_path(task.name, recipe.name)

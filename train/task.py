@@ -1,5 +1,7 @@
 """What is learned: the two tasks, their labels, their normalisation and the recipes to train them."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements, which a still picture cannot show
@@ -54,6 +56,35 @@ class Recipe:
     def but(self, **changes) -> "Recipe":
         """This recipe with some fields replaced; None leaves a field as it is."""
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+    def with_settings(self, settings: Iterable[str]) -> "Recipe":
+        """This recipe changed by words such as `optimizer=sgd`, `share=0.1` or `options.channels=32,64`.
+
+        Raises UsageError for a name that is none of the recipe's.
+        """
+        changes, options = {}, dict(self.options)
+        for setting in settings:
+            name, _, text = setting.partition("=")
+            if name.startswith("options."):
+                options[name.removeprefix("options.")] = _value(text)
+            elif name in RECIPE_FIELDS and name not in ("name", "explanation", "options"):
+                changes[name] = _value(text)
+            else:
+                raise UsageError(f"a recipe has no {name!r}; it has: {', '.join(RECIPE_FIELDS[2:])}")
+        return self.but(options=options, **changes)
+
+
+def _value(text: str):
+    """A word from the command line as a number, true or false, or several parted by commas; otherwise as it is."""
+    if "," in text:
+        return tuple(_value(part) for part in text.split(",") if part)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+RECIPE_FIELDS = tuple(f.name for f in fields(Recipe))
 
 
 @dataclass(frozen=True)
@@ -155,6 +186,3 @@ def task_named(name: str) -> Task:
     if name not in TASKS:
         raise UsageError(f"there is no task {name!r}; there are: {', '.join(TASKS)}")
     return TASKS[name]
-
-
-RECIPE_FIELDS = tuple(f.name for f in fields(Recipe))

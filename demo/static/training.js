@@ -225,7 +225,9 @@ function commandLine(settings) {
   const usual = CHOICES.tasks[settings.task].recipes[settings.recipe];
   const words = ["python -m train", settings.task, "--recipe", settings.recipe, "--epochs", settings.epochs, "--batch-size", settings.batch_size, "--lr", settings.learning_rate, "--seed", settings.seed];
   for (const name of ["network", "optimizer", "schedule", "augment", "share"]) if (settings[name] !== usual[name]) words.push("--set", `${name}=${settings[name]}`);
-  for (const [name, value] of Object.entries(settings.options ?? {})) words.push("--set", `options.${name}=${value}`);
+  const { labels } = CHOICES.tasks[settings.task];
+  const options = settings.options ? { ...settings.options, classes: labels.length } : {};
+  for (const [name, value] of Object.entries(options)) words.push("--set", `options.${name}=${Array.isArray(value) ? value + "," : value}`);
   words.push("--out", `${settings.task}-own.safetensors`);
   return words.join(" ");
 }
