@@ -1,6 +1,7 @@
 """Varied copies of training images, made for a whole batch at once on its device."""
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Generator, Tensor
@@ -64,22 +65,36 @@ def digits(images: Tensor, generator: Generator) -> Tensor:
     wide, high = uniform(2 * count, -0.08, 0.08, images, generator).exp().view(2, count)
     by = uniform(2 * count, -3 / side, 3 / side, images, generator).view(2, count)
     cos, sin = angle.cos(), angle.sin()
-    rows = torch.stack(
-        [cos * wide, cos * slant - sin * high, by[0], sin * wide, sin * slant + cos * high, by[1]], dim=1
-    )
+    rows = torch.stack([cos * wide, cos * slant - sin * high, by[0], sin * wide, sin * slant + cos * high, by[1]], 1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
     # rubber: displacements at 5 x 5 places, 0.6 pixels on average, and smooth between them
     bend = torch.randn(count, 2, 5, 5, generator=generator, device=generator.device).to(images.device) * (1.2 / side)
-    bend = F.interpolate(bend, size=images.shape[-2:], mode="bicubic", align_corners=True)
-    images = F.grid_sample(images, grid + bend.permute(0, 2, 3, 1), align_corners=False)
+    between = _between(5, side).to(images.device)
+    grid = grid + (between @ bend @ between.T).permute(0, 2, 3, 1)
+    images = F.grid_sample(images, grid, align_corners=False)
     return thickened(images, uniform(count, -1.3, 1.3, images, generator))
+
+
+@cache
+def _between(places: int, side: int) -> Tensor:
+    """(side, places): the weights of bicubic interpolation from a few places to all pixels of a side."""
+    each = torch.eye(places).view(1, places, places, 1)
+    return F.interpolate(each, size=(side, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T.contiguous()
 
 
 def thickened(images: Tensor, by: Tensor) -> Tensor:
     """Strokes made thicker where `by` (N,) is above 0.9, thinner below -0.9, by at most 0.4 of a pixel each side."""
-    thicker, thinner = F.max_pool2d(images, 3, 1, 1), -F.max_pool2d(-images, 3, 1, 1)
     more, less = ((sign * by - 0.9).clamp(0, 0.4).view(-1, 1, 1, 1) for sign in (1, -1))
-    return images + more * (thicker - images) + less * (thinner - images)
+    return images + more * (_spread(images) - images) - less * (images + _spread(-images))
+
+
+def _spread(images: Tensor) -> Tensor:
+    """Each pixel becomes the brightest of itself and its eight neighbours; the border stays."""
+    wide = images.clone()
+    wide[..., 1:-1] = torch.maximum(torch.maximum(images[..., :-2], images[..., 2:]), images[..., 1:-1])
+    high = wide.clone()
+    high[..., 1:-1, :] = torch.maximum(torch.maximum(wide[..., :-2, :], wide[..., 2:, :]), wide[..., 1:-1, :])
+    return high
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {"none": none, "affine": affine, "shift": shift, "digits": digits}

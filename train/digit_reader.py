@@ -1,6 +1,6 @@
 """Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none worth the name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from train import checkpoint
 from train.digits import even_out
 from train.images import open_picture
 from train.ink import find_ink
-from train.pieces import Piece, cuts, digits_of, in_reading_order, together
+from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together
 from train.reading import Reading, ranked, refused
 from train.strokes import extent, redraw
 
@@ -20,7 +20,8 @@ NOTHING = "Nothing is drawn here yet."
 ONLY_A_DOT = "That is only a dot."
 NO_DIGIT = "This does not look like a digit."
 DOT = 0.025  # of the sheet's longer side: movements or ink within that are a dot
-WIDE = 1.05  # width by height from which ink may be two digits that touch; 98 % of single digits are narrower
+JOIN_BY = 0.1  # two pieces are one digit if that reads better than both alone, by so much
+WIDE = 1.05  # width by height from which ink may be two digits that touch
 MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
 
 
@@ -57,9 +58,12 @@ class DigitReader:
         dot = DOT * max(size)
         if max(right - left, bottom - top) < dot:
             return [refused(ONLY_A_DOT, box=(left, top, right, bottom))]
-        groups = [[strokes[index] for index in group.labels] for group in _stroke_groups(strokes, dot)]
-        seen = [redraw(group) for group in groups[:MOST_DIGITS]]
-        return self._answers(seen, [extent(group) for group in groups])
+
+        def of(group: Piece) -> list[np.ndarray]:
+            return [strokes[index] for index in group.labels]
+
+        groups = self._settled(_stroke_groups(strokes, dot)[:MOST_DIGITS], lambda group: redraw(of(group)))
+        return self._answers([redraw(of(group)) for group in groups], [extent(of(group)) for group in groups])
 
     def _read_ink(self, picture: Image.Image) -> list[Reading]:
         ink = find_ink(picture)
@@ -70,10 +74,10 @@ class DigitReader:
                  (ink.left + width) * ink.scale, (ink.top + height) * ink.scale)  # fmt: skip
         if max(width, height) < max(DOT * max(picture.size) / ink.scale, 5):
             return [refused(ONLY_A_DOT, box=whole)]
+        sheet = sheet_of(ink)
+        groups = self._settled(sheet.groups[:MOST_DIGITS], lambda group: even_out(sheet.cut(group)[0]))
         parts = [
-            (part, x + ink.left, y + ink.top)
-            for piece, (x, y) in digits_of(ink)[:MOST_DIGITS]
-            for part, x, y in self._parted(piece, x, y)
+            (part, x + ink.left, y + ink.top) for group in groups for part, x, y in self._parted(*sheet.cut(group))
         ]
         seen, boxes = [], []
         for part, x, y in parts:
@@ -83,6 +87,25 @@ class DigitReader:
                 box = (x, y, x + part.shape[1], y + part.shape[0])
                 boxes.append(tuple(edge * ink.scale for edge in box))
         return self._answers(seen, boxes) if seen else [refused(NO_DIGIT, box=whole)]
+
+    def _settled(self, groups: list[Piece], see: Callable[[Piece], np.ndarray]) -> list[Piece]:
+        """Join neighbours that read better as one digit than as two. `see` gives a group's (28, 28) picture."""
+        pairs = close_pairs(groups) if len(groups) > 1 else []
+        if not pairs:
+            return groups
+        joint = [groups[first].with_(groups[second]) for first, second in pairs]
+        seen = [see(group) for group in (*groups, *joint)]
+        sure = self.probabilities(np.stack([np.zeros((28, 28), np.uint8) if p is None else p for p in seen])).max(
+            axis=1
+        )
+        alone, both = sure[: len(groups)], sure[len(groups) :]
+        taken, result = set(), []
+        for index in np.argsort(-both).tolist():
+            first, second = pairs[index]
+            if not taken & {first, second} and both[index] > JOIN_BY + alone[first] * alone[second]:
+                taken |= {first, second}
+                result.append(joint[index])
+        return in_reading_order(result + [group for index, group in enumerate(groups) if index not in taken])
 
     def _parted(self, strength: np.ndarray, x: int, y: int) -> list[tuple[np.ndarray, int, int]]:
         """Ink that is too wide for one digit, parted where both sides read best; otherwise as it is."""

@@ -15,7 +15,7 @@ from train.dataset import NO_CLASS, Images, Splits, cache_folder
 from train.digits import even_out
 from train.ink import find_ink
 from train.scribbles import LETTERS, fonts, letter, scribble
-from train.strokes import PenDigit, draw, load_pen_digits, redraw
+from train.strokes import PenDigit, draw, extent, load_pen_digits, redraw
 from train.task import UsageError
 
 SHEET = 280  # pixels: the pad that strokes are drawn on
@@ -24,9 +24,9 @@ LEARNING_WRITERS = range(1, 23)  # of pendigits' 30
 CHOOSING_WRITERS = range(23, 25)  # to choose settings on
 MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
 THICK_COPIES = 2  # of each pen digit, each with another brush, beside one redrawn thin
-OUTLIERS = 8000
+OUTLIERS = 9000  # in equal parts scribbles, letters, and two digits beside each other
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
-VERSION = 1  # of what is made here: a new one leaves old caches aside
+VERSION = 2  # of what is made here: a new one leaves old caches aside
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
@@ -47,7 +47,7 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
     else:
         random = np.random.default_rng(seed)
         digits = [digit for digit in load_pen_digits(file) if digit.writer in LEARNING_WRITERS]
-        extra = joined(pen_images(digits, random), outliers(OUTLIERS, random))
+        extra = joined(pen_images(digits, random), outliers(OUTLIERS, digits, random))
         partial = cache.with_name(f".{cache.name}.partial.npz")
         np.savez_compressed(partial, pixels=extra.pixels.numpy(), labels=extra.labels.numpy())
         partial.replace(cache)
@@ -59,7 +59,8 @@ def about_extra() -> dict[str, str]:
     return {
         "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, redrawn thin, and "
         f"{THICK_COPIES} times as pictures with brushes of radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
-        "outliers": f"{OUTLIERS} scribbles and letters in {len(learning_fonts())} fonts, none called {MEASURING_FONT}",
+        "outliers": f"{OUTLIERS}: scribbles, pairs of digits, and letters in {len(learning_fonts())} fonts, "
+        f"none called {MEASURING_FONT}",
     }
 
 
@@ -85,13 +86,17 @@ def pen_images(digits: list[PenDigit], random: np.random.Generator) -> Images:
     return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.tensor(labels))
 
 
-def outliers(count: int, random: np.random.Generator) -> Images:
-    """Scribbles and letters, half and half, with the label NO_CLASS."""
+def outliers(count: int, digits: list[PenDigit], random: np.random.Generator) -> Images:
+    """Scribbles, letters and pairs of digits in equal parts, with the label NO_CLASS."""
     letterforms = learning_fonts()
-    pictures = [
-        scribbled(random) if index % 2 else lettered(random, letterforms[random.integers(len(letterforms))])
-        for index in range(count)
-    ]
+    pictures = []
+    for index in range(count):
+        if index % 3 == 0:
+            pictures.append(scribbled(random))
+        elif index % 3 == 1:
+            pictures.append(lettered(random, letterforms[random.integers(len(letterforms))]))
+        else:
+            pictures.append(redraw(beside([digits[random.integers(len(digits))] for _ in range(2)], random)))
     return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.full((count,), NO_CLASS))
 
 
@@ -102,6 +107,18 @@ def scribbled(random: np.random.Generator) -> np.ndarray:
     if random.random() < 0.5:
         return redraw(strokes)
     return from_picture(draw(strokes, (SHEET, SHEET), random.uniform(BRUSHES[0], 10)))
+
+
+def beside(digits: list[PenDigit], random: np.random.Generator) -> list[np.ndarray]:
+    """Digits next to each other, so near that they may touch: the strokes, each digit about 100 high."""
+    strokes, right = [], 0.0
+    for digit in digits:
+        x, y, end, bottom = extent(digit.strokes)
+        scale = random.uniform(85, 115) / max(end - x, bottom - y)
+        place = right, random.uniform(-12, 12)
+        strokes += [(stroke - (x, y)) * scale + place for stroke in digit.strokes]
+        right += (end - x) * scale + random.uniform(-8, 25)
+    return strokes
 
 
 def lettered(random: np.random.Generator, font) -> np.ndarray:

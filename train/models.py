@@ -36,18 +36,20 @@ class MnistCNN(nn.Module):
 
 
 class DigitNet(nn.Module):
-    """The lesson's digit network grown up: six convolutions with BatchNorm, one fully connected layer.
+    """The lesson's digit network grown up: five convolutions with BatchNorm, one fully connected layer.
 
-    Convolutions without padding leave the empty border behind; one with stride 2 halves the size, as pooling does,
-    but learns how. (N, 1, 28, 28) -> (N, 10).
+    Convolutions without padding leave the empty border behind. The first pooling comes before the ReLU, as it may:
+    the largest stays the largest, and there is a quarter left to compute. (N, 1, 28, 28) -> (N, 10).
     """
 
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            *_convolution(1, 24, kernel_size=3),  # 28 -> 26
-            *_convolution(24, 48, kernel_size=4, stride=2),  # 26 -> 12
-            *_convolution(48, 64, kernel_size=3),  # 12 -> 10
+            nn.Conv2d(1, 32, kernel_size=5, bias=False),  # 28 -> 24
+            nn.MaxPool2d(2),  # 24 -> 12
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            *_convolution(32, 64, kernel_size=3),  # 12 -> 10
             *_convolution(64, 64, kernel_size=3),  # 10 -> 8
             nn.MaxPool2d(2),  # 8 -> 4
             *_convolution(64, 128, kernel_size=3, padding=1),

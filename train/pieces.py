@@ -38,16 +38,38 @@ class Piece:
                      max(self.bottom, other.bottom), self.area + other.area, self.labels + other.labels)  # fmt: skip
 
 
-def digits_of(ink: Ink) -> list[tuple[np.ndarray, tuple[int, int]]]:
-    """The ink of each digit by itself, in reading order: strength (H, W) uint8, and its left and top within the ink."""
+@dataclass(frozen=True)
+class Sheet:
+    """A picture's ink, and what seems to be its digits, in reading order. Boxes are in pixels of the ink."""
+
+    strength: np.ndarray
+    labels: np.ndarray  # of the pieces, on a copy that is `step` times smaller
+    step: int
+    groups: list[Piece]
+    clean: bool  # there is no other ink than one group's
+
+    def cut(self, group: Piece) -> tuple[np.ndarray, int, int]:
+        """A group's ink alone, (H, W) uint8, and its left and top within the ink."""
+        if self.clean:
+            return self.strength, 0, 0
+        left, top, right, bottom = (edge * self.step for edge in (group.left, group.top, group.right, group.bottom))
+        part = self.strength[top:bottom, left:right]
+        small = self.labels[group.top : group.bottom, group.left : group.right]
+        foreign = (small > 0) & ~np.isin(small, group.labels)
+        if foreign.any():
+            large = foreign.repeat(self.step, axis=0).repeat(self.step, axis=1)[: part.shape[0], : part.shape[1]]
+            part = np.where(large, np.uint8(0), part)
+        return part, left, top
+
+
+def sheet_of(ink: Ink) -> Sheet:
+    """Find what seems to be the digits of a picture."""
     step = max(-(-max(ink.strength.shape) // COARSE), 1)
     whole = Image.fromarray(ink.strength)
     coarse = np.asarray(whole.reduce(step) if step > 1 else whole)
     labels, pieces = connected(coarse >= INKED)
     groups = in_reading_order(together(without_dirt(pieces, coarse.shape, ink.from_photo)))
-    if len(groups) == 1 and len(groups[0].labels) == len(pieces):
-        return [(ink.strength, (0, 0))]
-    return [_cut(ink.strength, labels, group, step) for group in groups]
+    return Sheet(ink.strength, labels, step, groups, len(groups) == 1 and len(groups[0].labels) == len(pieces))
 
 
 def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
@@ -125,7 +147,7 @@ def _belongs(piece: Piece, group: Piece, tallest: int) -> bool:
     apart = max(piece.top, group.top) - min(piece.bottom, group.bottom)  # negative if they share rows
     if shared > 0.4 * min(piece.width, group.width):
         # two full-size digits below each other are two lines of writing
-        both_full = min(piece.height, group.height) > 0.6 * tallest and apart > 0.05 * tallest
+        both_full = min(piece.height, group.height) > 0.6 * tallest and apart > 0.2 * tallest
         return apart < 0.5 * max(piece.height, group.height) and not both_full
     small = max(piece.height, piece.width) < 0.5 * tallest
     return small and -shared < 0.12 * tallest and apart < 0 and piece.height < 0.35 * group.height
@@ -135,6 +157,17 @@ def _gap(piece: Piece, group: Piece) -> int:
     across = max(piece.left, group.left) - min(piece.right, group.right)
     down = max(piece.top, group.top) - min(piece.bottom, group.bottom)
     return max(across, 0) + max(down, 0)
+
+
+def close_pairs(groups: list[Piece]) -> list[tuple[int, int]]:
+    """Which two groups may yet be one digit: a 4 whose strokes do not meet, an 8 of two rings."""
+    tallest = max(group.height for group in groups)
+    return [
+        (first, second)
+        for second in range(len(groups))
+        for first in range(second)
+        if _gap(groups[first], groups[second]) < 0.3 * tallest
+    ]
 
 
 def in_reading_order(groups: list[Piece]) -> list[Piece]:
@@ -167,15 +200,3 @@ def cuts(strength: np.ndarray) -> list[int]:
         if len(places) == 4:
             break
     return sorted(places)
-
-
-def _cut(strength: np.ndarray, labels: np.ndarray, group: Piece, step: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """A group's ink alone, cut out of the whole."""
-    rows, columns = slice(group.top * step, group.bottom * step), slice(group.left * step, group.right * step)
-    part = strength[rows, columns]
-    small = labels[group.top : group.bottom, group.left : group.right]
-    foreign = (small > 0) & ~np.isin(small, group.labels)
-    if foreign.any():
-        large = foreign.repeat(step, axis=0).repeat(step, axis=1)[: part.shape[0], : part.shape[1]]
-        part = np.where(large, np.uint8(0), part)
-    return part, (columns.start, rows.start)
