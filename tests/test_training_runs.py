@@ -17,7 +17,8 @@ from demo.training_store import Store
 from demo.training_work import train
 from train import checkpoint
 from train.dataset import Images, Splits
-from train.fit import TrainingStopped, fit
+from train.export import to_onnx
+from train.fit import Run, TrainingStopped, fit
 from train.machine import Plan
 from train.models import build, parameter_count
 from train.task import MNIST, TASKS, UsageError
@@ -326,3 +327,36 @@ def test_confusion_and_mistakes_name_the_right_images():
 def test_filters_are_the_first_convolution():
     pictures = filters(build("custom", channels=(6,), kernel=5))
     assert (pictures["count"], pictures["width"], pictures["height"]) == (6, 5, 5)
+
+
+def test_the_page_trains_as_the_command_line_does(host):
+    slots, store = host()
+    wire = {**SMALL, "epochs": 1, "batch_size": 100, "seed": 5}
+    training = begin(slots, wire, pace="step")
+    wait_for(lambda: training.state == "paused")
+    training.steer("run")
+    assert training.ended.wait(20)
+    recipe = MNIST.recipe("best").with_settings(
+        ["network=custom", "options.channels=4,", "options.hidden=8", "options.kernel=3", "options.classes=10"]
+    )
+    run = Run(MNIST, recipe.but(epochs=1, batch_size=100), seed=5)
+    for _ in fit(run, tiny_splits()):
+        pass
+    kept = checkpoint.load(store.path(training.id))[0].state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in run.result.state_dict().items())
+
+
+def test_onnx_gives_the_same_answers(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    network = build("custom", channels=(4, 8), batchnorm=True, dropout=0.3, hidden=16).eval()
+    about = checkpoint.Metadata.of(MNIST, MNIST.recipe("best").but(network="custom")).but(temperature=1.5)
+    to_onnx(network, about, tmp_path / "network.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "network.onnx", providers=["CPUExecutionProvider"])
+    for count in (1, 7):
+        images = torch.rand(count, 1, 28, 28)
+        scores, probabilities = session.run(None, {"images": images.numpy()})
+        with torch.no_grad():
+            wanted = network((images - about.mean) / about.std)
+        torch.testing.assert_close(torch.from_numpy(scores), wanted, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(torch.from_numpy(probabilities), (wanted / 1.5).softmax(1), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,225 @@
+"""The training tab as a visitor uses it, in a real browser, and its endpoint as a program does."""
+
+import csv
+import json
+import os
+import re
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from train import checkpoint
+
+TINY = "?tab=train&task=mnist&network=custom&channels=4&hidden=16&share=0.02&batch=64&augment=none&epochs="
+PICTURES = os.environ.get("TEST_SCREENSHOTS")  # a folder, for those who want to look
+
+
+def opened(page, url, epochs=40, more=""):
+    page.goto(f"{url}{TINY}{epochs}{more}")
+    page.wait_for_selector(".train.ready", state="visible", timeout=60_000)
+    return page
+
+
+def look(page, name):
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"train-{name}.png", full_page=True)
+
+
+def press(page, what):
+    page.click(f".train [data-do={what}]")
+
+
+def wait_for(page, condition, seconds=60):
+    page.wait_for_function(
+        f"(() => {{ const {{ state, points }} = document.querySelector('.train').dataset; return {condition} }})()",
+        timeout=1000 * seconds,
+    )
+
+
+def trainings(url) -> int:
+    return json.load(urllib.request.urlopen(f"{url}train/line"))["training"]
+
+
+def wait_until_idle(url, seconds):
+    began = time.monotonic()
+    while trainings(url):
+        assert time.monotonic() - began < seconds, "the slot is still held"
+        time.sleep(0.02)
+
+
+def test_a_visitor_starts_pauses_steps_resumes_and_stops(app_url, page):
+    opened(page, app_url)
+    press(page, "start")
+    wait_for(page, "points > 3")
+    press(page, "pause")
+    wait_for(page, "state === 'paused'")
+    before = page.locator(".train [data-fact=step]").text_content()
+    look(page, "paused")
+    count = page.get_attribute(".train", "data-points")
+    press(page, "step")
+    wait_for(page, f"points > {count}")
+    assert page.locator(".train [data-fact=step]").text_content() != before
+    press(page, "resume")
+    wait_for(page, f"points > {count} + 3 && state === 'training'")
+    press(page, "stop")
+    wait_for(page, "state === 'idle'", 10)
+    wait_until_idle(app_url, 1)
+    assert "stopped" in page.locator(".train .runs tbody").text_content()
+
+
+def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_path):
+    opened(page, app_url, epochs=1)
+    for rate in ("0.01", "0.02"):
+        page.fill(".train [name=learning_rate]", rate)
+        press(page, "start")
+        wait_for(page, "points > 0")
+        wait_for(page, "state === 'idle'")
+    rows = page.locator(".train .runs tbody tr")
+    assert rows.count() == 2 and "rate 0.02" in rows.nth(0).text_content()
+    assert page.locator(".train .confusion canvas").is_visible()
+
+    def inked():  # pixels of the plot that are not empty
+        page.wait_for_timeout(100)
+        return page.evaluate(
+            """() => { const c = document.querySelector('.train canvas.accuracy');
+            const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+            return data.filter((value, i) => i % 4 === 3 && value > 200).length }"""
+        )
+
+    both = inked()
+    rows.nth(0).locator("input").uncheck()
+    assert 0 < inked() < both
+    rows.nth(0).locator("input").check()
+
+    with page.expect_download() as file:
+        press(page, "table")
+    table = list(csv.DictReader(Path(file.value.path()).read_text("utf-8").splitlines()))
+    assert [row["learning_rate"] for row in table] == ["0.01", "0.02"]
+    with page.expect_download() as file:
+        press(page, "curves")
+    curves = list(csv.DictReader(Path(file.value.path()).read_text("utf-8").splitlines()))
+    assert {row["run"] for row in curves} == {"1", "2"} and float(curves[0]["train_loss"]) > 0
+
+    page.reload()
+    page.wait_for_selector(".train.ready", state="visible")
+    assert rows.count() == 2
+    with page.expect_download() as file:
+        rows.nth(0).get_by_text("Weights").click()
+    file.value.save_as(tmp_path / "run.safetensors")
+    _, about = checkpoint.load(tmp_path / "run.safetensors", "mnist")
+    assert about.recipe["learning_rate"] == 0.02 and about.options["channels"] == [4]
+    with page.expect_download() as file:
+        rows.nth(0).get_by_text("ONNX").click()
+    assert Path(file.value.path()).stat().st_size > 1000
+
+    pad = page.locator(".train .pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8, steps=6)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('.train .try').dataset.answer", timeout=20_000)
+    assert page.locator(".train .own .bar").count() == 10
+    look(page, "tried")
+
+
+def test_closing_the_page_ends_its_run(app_url, browser):
+    context = browser.new_context()
+    page = opened(context.new_page(), app_url)
+    press(page, "start")
+    wait_for(page, "points > 2")
+    assert trainings(app_url) == 1
+    page.close()
+    wait_until_idle(app_url, 1)
+    context.close()
+
+
+def test_a_second_visitor_sees_his_place_and_starts_by_himself(app_url, browser):
+    contexts = [browser.new_context() for _ in range(2)]
+    first, second = (opened(context.new_page(), app_url) for context in contexts)
+    press(first, "start")
+    wait_for(first, "points > 1")
+    press(second, "start")
+    wait_for(second, "state === 'waiting'")
+    assert "number 1 in line" in second.locator(".train .status").text_content()
+    press(first, "stop")
+    wait_for(second, "points > 1")
+    for context in contexts:
+        context.close()
+    wait_until_idle(app_url, 2)
+
+
+def test_an_impossible_network_is_explained_before_start(app_url, page):
+    opened(page, app_url)
+    page.wait_for_function("document.querySelector('.train').dataset.layers > 0")
+    page.fill(".train [name=blocks]", "6")
+    page.wait_for_function("document.querySelector('.train').dataset.layers === 'wrong'")
+    assert "block 5" in page.locator(".train .wrong").text_content()
+    page.fill(".train [name=channels]", "8, 16")
+    page.wait_for_function("document.querySelector('.train').dataset.layers > 0")
+    assert page.input_value(".train [name=blocks]") == "2"
+
+
+def test_a_wrong_value_is_explained(app_url, page):
+    opened(page, app_url)
+    page.fill(".train [name=epochs]", "1.5")
+    press(page, "start")
+    page.wait_for_selector(".train .problem:not([hidden])")
+    assert "whole number" in page.locator(".train .problem").text_content()
+
+
+def test_a_link_carries_the_settings(app_url, page):
+    page.goto(f"{app_url}?task=mnist&recipe=lesson&epochs=3&lr=0.004&optimizer=sgd&seed=9")
+    page.wait_for_selector(".train.ready", state="visible", timeout=60_000)
+    values = {
+        name: page.input_value(f".train [name={name}]") for name in ("epochs", "learning_rate", "optimizer", "seed")
+    }
+    assert values == {"epochs": "3", "learning_rate": "0.004", "optimizer": "sgd", "seed": "9"}
+    page.fill(".train [name=epochs]", "4")
+    press(page, "link")
+    assert "epochs=4" in page.url and "lr=0.004" in page.url and "recipe=lesson" in page.url
+
+
+SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8}, "share": 0.02, "augment": "none"}
+
+
+def test_the_endpoint_streams_a_run(app_url):
+    client = pytest.importorskip("gradio_client").Client(app_url, verbose=False)
+    events = list(client.submit({**SMALL, "epochs": 2}, api_name="/train"))
+    assert [event["kind"] for event in events if event["kind"] in ("run", "epoch", "end")] == [
+        "run",
+        "epoch",
+        "epoch",
+        "end",
+    ]
+    assert events[-1]["state"] == "finished"
+    with pytest.raises(Exception, match="whole number"):
+        client.predict({**SMALL, "epochs": 1.5}, api_name="/train")
+    job = client.submit({**SMALL, "epochs": 100}, api_name="/train")
+    while not any(event["kind"] == "point" for event in job.outputs()):
+        time.sleep(0.05)
+    job.cancel()
+    wait_until_idle(app_url, 2)
+
+
+def test_a_client_that_never_listens_holds_no_slot(app_url):
+    body = json.dumps({"data": [{**SMALL, "epochs": 100}]}).encode()
+    request = urllib.request.Request(f"{app_url}gradio_api/call/train", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request).close()
+    until = time.monotonic() + 10
+    while not trainings(app_url) and time.monotonic() < until:
+        time.sleep(0.02)
+    wait_until_idle(app_url, 2)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1.5", "1e9", "null", '"3"', "9" * 5000])
+def test_raw_values_are_refused_in_plain_words(app_url, value):
+    body = f'{{"task": "mnist", "epochs": {value}}}'.encode()
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(urllib.request.Request(f"{app_url}train/run", body))
+    assert refusal.value.code == 400
+    assert re.search("whole number|not JSON", json.load(refusal.value)["error"])
