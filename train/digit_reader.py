@@ -140,13 +140,20 @@ class DigitReader:
         """One reading for each 28 x 28 picture."""
         with torch.inference_mode():
             maps = self.model.features(self._input(np.stack(seen)))
-        maps = maps.clone().requires_grad_()
-        scores = self.model.classifier(maps)
-        best = scores.argmax(dim=1, keepdim=True)
-        (gradient,) = torch.autograd.grad(scores.gather(1, best).sum(), maps)
-        heats = class_activation(maps.detach(), gradient)
-        probabilities = self._softmax(scores.detach()).numpy()
+            scores = self.model.classifier(maps)
+            heats = class_activation(maps, self._gradient(maps, scores.argmax(dim=1)))
+            probabilities = self._softmax(scores).numpy()
         return [self._answer(*each) for each in zip(probabilities, seen, heats, boxes, strict=False)]
+
+    def _gradient(self, maps: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+        """The gradient of each picture's winning score by its feature maps (N, C, h, w)."""
+        last = self.model.classifier[-1]
+        if len(self.model.classifier) == 2 and isinstance(last, torch.nn.Linear):
+            return last.weight[answers].view_as(maps)  # one layer: its weights are the gradient
+        with torch.inference_mode(False), torch.enable_grad():
+            maps = maps.clone().requires_grad_()
+            scores = self.model.classifier(maps).gather(1, answers.clone().unsqueeze(1))
+            return torch.autograd.grad(scores.sum(), maps)[0]
 
     def _answer(self, probabilities, seen, heat, box) -> Reading:
         top = ranked(self.about.labels, probabilities)

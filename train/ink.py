@@ -9,6 +9,8 @@ LONGEST = 1000  # a longer picture is shrunk first: digits stay legible, and tim
 FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
 FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
 NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
+INKED = 90  # of 255: what may be part of a ruled line
+PIECES = 16  # that a ruled line is followed in: it may lean, and pass behind ink
 RULE_SPAN = 0.85  # of the picture's width or height: thin straight ink that long is a ruled line, not a digit
 
 
@@ -126,26 +128,27 @@ def _stretch(difference: Image.Image, noise: int) -> Image.Image | None:
 def _without_rules(strength: Image.Image) -> Image.Image:
     """Take away ruled lines: thin straight ink from edge to edge, except where other ink crosses it."""
     pixels = np.asarray(strength)
-    inked = pixels > 90
-    # quick, for nearly every sketch has none: a rule, even a leaning one, inks a good part of some row
-    along = inked.mean(axis=1).max() > RULE_SPAN / 4
-    down = inked.mean(axis=0).max() > RULE_SPAN / 4
-    rules = np.zeros_like(inked)
-    if min(inked.shape) >= 60 and along:
-        rules |= _rules(inked)
-    if min(inked.shape) >= 60 and down:
-        rules |= _rules(inked.T).T
-    return Image.fromarray(np.where(rules, np.uint8(0), pixels)) if rules.any() else strength
+    if min(pixels.shape) < 60:
+        return strength
+    rules = None
+    for turned in (pixels, pixels.T):
+        # quick, for nearly every sketch has none: a rule inks some row at both ends
+        ends = turned[:, : turned.shape[1] // PIECES], turned[:, -(turned.shape[1] // PIECES) :]
+        if all(((end > INKED).sum(axis=1) > 0.8 * end.shape[1]).any() for end in ends):
+            found = _rules(turned > INKED)
+            found = found.T if turned is not pixels else found
+            rules = found if rules is None else rules | found
+    return strength if rules is None else Image.fromarray(np.where(rules, np.uint8(0), pixels))
 
 
 def _rules(inked: np.ndarray) -> np.ndarray:
     """The pixels of thin lines along most of the rows, crossings spared. (H, W) bool -> (H, W) bool.
 
-    The width is cut into sixteen pieces; a row of a piece is ruled if it is inked from end to end (a lean of one row
+    The width is cut into PIECES; a row of a piece is ruled if it is inked from end to end (a lean of one row
     is allowed for) while the rows a little above and below it are not.
     """
     height, width = inked.shape
-    pieces = np.array_split(np.arange(width), 16)
+    pieces = np.array_split(np.arange(width), PIECES)
     loose = inked | _shift(inked, 1) | _shift(inked, -1)
     full = np.stack([loose[:, piece].mean(axis=1) for piece in pieces], axis=1) > 0.9
     apart = max(height // 50, 4)
