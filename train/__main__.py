@@ -19,7 +19,7 @@ from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
 from train.machine import plan
 from train.models import build, parameter_count, summary
 from train.sign_mnist import FORMS
-from train.task import TASKS, Recipe, Task, UsageError, task_named
+from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,6 +55,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
     parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: learn also from pen strokes (UCI's "
                         "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
+    parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo "
+                        "network: a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
+    parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
+                        "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was interrupted")
     return parser.parse_args(arguments)
@@ -70,10 +74,46 @@ def _summary(arguments: list[str]) -> int:
     return 0
 
 
+def _train_photos(options: argparse.Namespace) -> int:
+    from train import fit_photos
+    from train.hand_models import HandBackbone
+    from train.photos import list_photos, load_crops
+
+    if options.task != "asl":
+        raise UsageError("--photos holds hand signs: it goes with asl")
+    recipe = HANDS.recipe("photos").but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    how = plan(options.device, options.threads, options.precision)
+    photos = [photo for folder in options.photos for photo in list_photos(folder)]
+    print(f"{len(photos):,} photos; {how}")
+    backbone = HandBackbone().load_pretrained()
+    looked = fit_photos.look(backbone, load_crops(photos, fit_photos.finder_from()), how, seed=options.seed)
+    splits = fit_photos.split(looked, options.leave_out, seed=options.seed)
+    run = fit_photos.start(recipe, how, options.seed)
+    for event in fit(run, splits):
+        show(event)
+    result = measure(run.result, splits.validation, HANDS, run.plan)
+    out = options.out or checkpoint.default_path("asl", recipe.name)
+    about = describe(HANDS, recipe, splits, options.seed)
+    temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
+    metadata = about.but(network="hand-reader", epochs=recipe.epochs, temperature=temperature)
+    notes = {"groups": sorted(set(looked.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
+    metadata = metadata.but(notes=notes)
+    if options.leave_out:
+        metadata = metadata.but(test_accuracy=result.accuracy, test_count=result.count)
+    checkpoint.save(out, fit_photos.whole(run, backbone), metadata, half=True)
+    where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else "photos set aside"
+    print(f"{result.correct:,} of {result.count:,} {where} right, {result.accuracy:.2%}. Saved in {out}")
+    return 0
+
+
 def _train(options: argparse.Namespace) -> int:
+    if options.photos:
+        return _train_photos(options)
     task = task_named(options.task)
     recipe = task.recipe(options.recipe)
-    recipe = recipe.with_settings(options.set).but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    recipe = recipe.with_settings(options.set).but(
+        epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr
+    )
     how = plan(options.device, options.threads, options.precision)
     run = Run(task, recipe, seed=options.seed, plan=how)
     out = options.out or checkpoint.default_path(task.name, recipe.name)

@@ -61,15 +61,25 @@ def default_path(task: str, recipe: str = "best") -> Path:
     return FOLDER / (f"{task}.safetensors" if recipe == "best" else f"{task}-{recipe}.safetensors")
 
 
-def save(path: Path | str, model: nn.Module, metadata: Metadata, training: dict[str, Tensor] | None = None) -> None:
+def save(
+    path: Path | str,
+    model: nn.Module,
+    metadata: Metadata,
+    training: dict[str, Tensor] | None = None,
+    *,
+    half: bool = False,
+) -> None:
     """Write a checkpoint. Killed at any moment, it leaves the old file or the new one, never a part of one.
 
     Args:
         training: tensors that let an unfinished run go on, kept beside the weights.
+        half: keep the weights as float16, in half the space; they are float32 again when loaded.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    if half:
+        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     tensors |= {EXTRA + name: tensor.detach().cpu().contiguous() for name, tensor in (training or {}).items()}
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}  # shared memory is refused otherwise
     data = serialise(tensors, {"format": FORMAT, "about": json.dumps(asdict(metadata))})

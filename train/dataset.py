@@ -22,13 +22,17 @@ def cache_folder() -> Path:
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers or NO_CLASS."""
+    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers or NO_CLASS.
+
+    Where a frozen part of a network has already looked at them, its features take the pixels' place, as float16.
+    """
 
     pixels: Tensor
     labels: Tensor
 
     def __post_init__(self):
-        if self.pixels.dtype != torch.uint8 or self.pixels.dim() != 4 or len(self.pixels) != len(self.labels):
+        known = self.pixels.dtype in (torch.uint8, torch.float16)
+        if not known or self.pixels.dim() != 4 or len(self.pixels) != len(self.labels):
             raise ValueError(f"images must be (N, C, H, W) uint8 with N labels, not {tuple(self.pixels.shape)}")
 
     def __len__(self) -> int:

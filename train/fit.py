@@ -250,7 +250,12 @@ def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bo
 
 
 def to_input(pixels: Tensor, mean: float, std: float, augment: str = "none", generator=None) -> Tensor:
-    """uint8 pixels (N, C, H, W) as a network takes them: varied by the augmentation, then normalised, float32."""
+    """uint8 pixels (N, C, H, W) as a network takes them: varied by the augmentation, then normalised, float32.
+
+    Features, which a frozen part of a network has seen already, are taken as they are.
+    """
+    if pixels.dtype == torch.float16:
+        return pixels.float()
     images = pixels.float() / 255
     if augment != "none":
         images = AUGMENTATIONS[augment](images, generator)

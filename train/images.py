@@ -80,6 +80,7 @@ def _decode(source, name: str, longest: int | None) -> Image.Image:
         picture.load()
         # transpose after shrinking, not before: the EXIF orientation survives in the metadata
         if picture.mode in ("RGB", "L", "CMYK", "RGBA"):
+            picture = picture.copy() if picture is source else picture  # the caller's stays as it is
             exif = picture.getexif()
             picture.thumbnail((longest, longest), Image.Resampling.BOX, reducing_gap=2.0)
             picture.info.setdefault("exif", exif.tobytes())

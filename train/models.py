@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from train.hand_models import HandHead, HandReader
 from train.task import UsageError
 
 
@@ -177,6 +178,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist-cnn": MnistCNN,
     "digit-net": DigitNet,
     "asl-cnn": AslCNN,
+    "hand-head": HandHead,
+    "hand-reader": HandReader,
     "custom": ConvNet,
 }
 

@@ -178,6 +178,31 @@ ASL = Task(
     ),
 )
 
+# The photo network's head; its backbone is frozen. "python -m train asl --photos DIR" trains it.
+HANDS = Task(
+    name="asl",
+    title="signed letters in photos",
+    labels=LETTERS,
+    mean=0.0,  # the backbone takes 0..1
+    std=1.0,
+    input_shape=(3, 192, 192),
+    recipes=_recipes(
+        Recipe(
+            name="photos",
+            explanation="A small head on a backbone that knows hands; each crop in many lights, turns and sizes.",
+            network="hand-head",
+            epochs=10,
+            batch_size=128,
+            learning_rate=1e-3,
+            optimizer="adamw",
+            schedule="onecycle",
+            weight_decay=0.02,
+            label_smoothing=0.1,
+            average=0.995,
+        ),
+    ),
+)
+
 TASKS = {task.name: task for task in (MNIST, ASL)}
 
 

@@ -1,0 +1,127 @@
+"""Read a hand sign in any photo: find the hand, crop it, name the letter, show where the network looked."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from train import checkpoint
+from train.fit import precision
+from train.hand_finder import HandFinder, find_many
+from train.hand_models import seen as pooled
+from train.hands import Box, crop
+from train.images import on_ground, open_picture
+from train.machine import plan
+from train.reading import Reading, ranked, refused
+
+LONGEST = 1280  # pixels that larger photos are shrunk to
+NO_HAND = "No hand sign found. Show one hand, all of it in the picture, and not too far away."
+TWO_HANDS = "There are two hands. Show one at a time, or draw the frame around one of them."
+UNCLEAR = "No hand sign can be read here. Come closer, use a plainer background, or more light."
+HELP = "Come closer, or use a plainer background."
+
+
+class SignReader:
+    """Loads finder and reader once; then reads any number of photos."""
+
+    def __init__(self, path: Path | str | None = None, finder: Path | str | None = None):
+        """Raises CheckpointError if a checkpoint (default: the shipped ones) is missing or cannot be used."""
+        self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
+        self.finder: HandFinder = checkpoint.load(finder or checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]
+        self.model.to(memory_format=torch.channels_last)
+        self.plan = plan("cpu")
+
+    def read(self, photo, box: Box | None = None, heat: bool = True) -> Reading:
+        """The sign in one photo (a path, bytes, PIL image or array), within the hand's box if one is given.
+
+        The box is in the photo's pixels, upright; the reading's box is the hand's, `seen` the square around it that
+        the network saw, 192 x 192. `heat` off saves a few milliseconds. Raises PictureError.
+        """
+        return self._read([photo], [box], heat)[0]
+
+    def read_many(self, photos: Sequence) -> list[list[Reading]]:
+        """One reading in a list for each photo, without heat maps. Raises PictureError."""
+        return [[reading] for reading in self._read(photos, [None] * len(photos), heat=False)]
+
+    def _read(self, photos: Sequence, boxes: Sequence[Box | None], heat: bool) -> list[Reading]:
+        pictures = [on_ground(open_picture(photo, longest=LONGEST)) for photo in photos]
+        # a box counts the pixels of the picture as it was sent
+        scales = [_scale(photo, picture) for photo, picture in zip(photos, pictures, strict=True)]
+        boxes = [box and tuple(edge / scale for edge in box) for box, scale in zip(boxes, scales, strict=True)]
+        found = iter(find_many(self.finder, [p for p, box in zip(pictures, boxes, strict=True) if box is None]))
+        readings, crops = [], []
+        for picture, box, scale in zip(pictures, boxes, scales, strict=True):
+            note = ""
+            if box is None:
+                hand = next(found)
+                box, note = hand.box, TWO_HANDS if hand.others else ""
+            if box is None:
+                readings.append(refused(NO_HAND))
+                continue
+            seen = crop(picture, box)
+            shown = tuple(edge * scale for edge in box)
+            readings.append(refused(note, seen=seen, box=shown))
+            if not note:
+                crops.append((len(readings) - 1, seen, shown))
+        if crops:
+            probabilities, maps = self._look([seen for _, seen, _ in crops], heat)
+            for number, (index, seen, box) in enumerate(crops):
+                readings[index] = self._judge(probabilities[number], maps[number] if heat else None, seen, box)
+        return readings
+
+    def _look(self, crops: list[np.ndarray], heat: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """Probabilities (N, 24), means over the crop and its mirror image, and heat maps (192, 192) in 0..1."""
+        inputs = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+        both = torch.cat([inputs, inputs.flip(3)]).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode(), precision(self.plan):
+            maps = self.model.backbone(both).float()
+        with torch.inference_mode():
+            scores = self.model.head(pooled(maps)).view(2, len(crops), -1).mean(0)
+            probabilities = (scores / self.about.temperature).softmax(1).numpy()
+        return probabilities, self._heat(maps[: len(crops)].clone()) if heat else None
+
+    def _heat(self, maps: Tensor) -> list[np.ndarray]:
+        """Grad-CAM (Selvaraju et al., 2017): feature maps weighted by how they raise the answer's score."""
+        maps.requires_grad_(True)
+        with torch.enable_grad():
+            scores = self.model.head(pooled(maps))
+            (slopes,) = torch.autograd.grad(scores.amax(1).sum(), maps)
+        with torch.inference_mode():
+            heat = (maps * slopes).sum(1, keepdim=True).clamp(min=0)
+            heat = F.interpolate(heat, size=self.about.input_shape[1:], mode="bicubic", align_corners=False)
+            heat = heat.clamp(min=0) / heat.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
+        return list(heat.squeeze(1).numpy())
+
+    def _judge(self, probabilities: np.ndarray, heat: np.ndarray | None, seen: np.ndarray, box: Box) -> Reading:
+        top = ranked(self.about.labels, probabilities)
+        label, confidence = top[0]
+        more = {"top": top, "seen": seen, "heat": heat, "box": box}
+        if confidence < self.about.notes.get("refuse_below", 0.0):
+            return refused(UNCLEAR, **more)
+        note = ""
+        if confidence < self.about.unsure_below:
+            maybe = [name for name, p in top[:3] if p >= 0.3 * confidence]
+            listed = " or ".join([", ".join(maybe[:-1]), maybe[-1]]) if len(maybe) > 1 else maybe[0]
+            note = f"Not sure, maybe {listed}. {HELP}"
+        return Reading(label, confidence, note=note, **more)
+
+
+def _scale(photo, picture: Image.Image) -> float:
+    """How many of the sent photo's pixels one pixel of the opened picture stands for."""
+    if isinstance(photo, Image.Image):
+        return max(photo.size) / max(picture.size)
+    if isinstance(photo, np.ndarray):
+        return max(photo.shape[:2]) / max(picture.size)
+    full = open_size(photo)
+    return max(full) / max(picture.size)
+
+
+def open_size(photo: str | Path | bytes) -> tuple[int, int]:
+    """Width and height of a picture file, from its header."""
+    with Image.open(io.BytesIO(photo) if isinstance(photo, bytes) else photo) as picture:
+        return picture.size
