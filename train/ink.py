@@ -154,8 +154,9 @@ def _rules(inked: np.ndarray) -> np.ndarray:
     apart = max(height // 50, 4)
     thin = full & ~_shift(full, apart) & ~_shift(full, -apart)
     wander = max(height // 60, 2)  # rows that a rule may lean over its whole length
-    near = _spread(thin, wander)
-    ruled = near & (near.mean(axis=1) >= RULE_SPAN)[:, None] & _spread(thin, 1)
+    # the line is there from edge to edge, and for half of its length nothing else is near it
+    rows = (_spread(full, wander).mean(axis=1) >= RULE_SPAN) & (_spread(thin, wander).mean(axis=1) >= RULE_SPAN / 2)
+    ruled = _spread(thin, wander).any(axis=1, keepdims=True) & rows[:, None] & _spread(full, 1)
     marked = np.zeros_like(inked)
     for index, piece in enumerate(pieces):
         marked[:, piece] = inked[:, piece] & ruled[:, index, None]
