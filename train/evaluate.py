@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from train import checkpoint
+from train import checkpoint, evaluate_photos
 from train.data import load_test
 from train.fit import Measure, measure, scores_of
 from train.machine import plan
@@ -37,10 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="default: the one in checkpoints/")
     parser.add_argument("--data", type=Path, help="the folder of the data, if not in the usual places")
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
+    parser.add_argument("--photos", type=Path, help="asl: read this folder of photos, by letter or with YOLO boxes")
     options = parser.parse_args(arguments)
     task = task_named(options.task)
     file = options.checkpoint or checkpoint.default_path(task.name)
     try:
+        if options.photos:
+            if task.name != "asl":
+                raise UsageError("--photos holds hand signs: it goes with asl")
+            print(json.dumps(evaluate_photos.main(options.photos, options.checkpoint)))
+            return 0
         result = evaluate(task, file, folder=options.data, form=options.labels)
     except UsageError as error:
         print(f"evaluate: {error}", file=sys.stderr)

@@ -45,7 +45,7 @@ def list_photos(folder: Path) -> list[Photo]:
         photos = [photo for file in _pictures(folder / "images") for photo in _with_yolo_box(folder, file)]
     else:
         photos = []
-        for sub in sorted(folder.iterdir()):
+        for sub in sorted(folder.iterdir(), key=lambda sub: sub.name.upper()):
             if sub.is_dir() and sub.name.upper() in ALPHABET and len(sub.name) == 1:
                 for file in _pictures(sub):
                     signer = SIGNER.match(file.name)
@@ -136,7 +136,7 @@ def load_crops(photos: Sequence[Photo], finder: Finder | None = None, tell: Call
         stored = crop(picture, box, STORED_CONTEXT, STORED_SIDE)
         if stored.shape[2] == 3:
             stored = np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
-        pixels.append(torch.from_numpy(stored).permute(2, 0, 1))
+        pixels.append(torch.tensor(stored).permute(2, 0, 1))
         labels.append(LETTERS.index(photo.letter))
         groups.append(photo.group)
     if not pixels:

@@ -1,0 +1,195 @@
+"""Hands: crops, folders of photos, variation, the photo network's parts."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from train.augment_photos import centre_crops, hands
+from train.dataset import NO_CLASS, Images
+from train.fit_photos import Looked, split
+from train.hand_models import BACKBONE_FILE, HandBackbone, HandReader, seen
+from train.hands import SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
+from train.models import parameter_count
+from train.photos import list_photos, load_crops, open_hand
+from train.task import LETTERS, UsageError
+
+
+def test_the_crop_is_a_square_around_the_boxs_centre():
+    assert square((10, 20, 30, 60), 1.5) == (-10, 10, 50, 70)
+
+
+def marked(width=300, height=200) -> Image.Image:
+    picture = Image.new("RGB", (width, height), (0, 0, 90))
+    ImageDraw.Draw(picture).rectangle((120, 60, 179, 119), fill=(250, 0, 0))
+    return picture
+
+
+def test_the_hand_fills_the_same_part_of_the_crop_whatever_its_size():
+    for scale in (1, 2, 3):
+        picture = marked().resize((300 * scale, 200 * scale), Image.Resampling.NEAREST)
+        seen_ = crop(picture, (120 * scale, 60 * scale, 180 * scale, 120 * scale), context=1.5)
+        assert seen_.shape == (SIDE, SIDE, 3) and seen_.dtype == np.uint8
+        red = (seen_[..., 0] > 125).mean()
+        assert red == pytest.approx(1 / 1.5**2, abs=0.02)
+
+
+@pytest.mark.parametrize("box", [(-50, -50, 30, 30), (280, 190, 340, 260), (500, 500, 600, 600), (5, 5, 5, 5)])
+def test_boxes_over_the_edge_and_of_no_size_still_give_a_crop(box):
+    assert crop(marked(), box).shape == (SIDE, SIDE, 3)
+
+
+def test_beyond_the_edge_the_edge_goes_on():
+    assert (crop(marked(), (-60, 0, 60, 100), context=1.0)[:, :5] == (0, 0, 90)).all()
+
+
+def test_the_backbone_has_the_published_size_and_reads_any_multiple_of_32():
+    backbone = HandBackbone().eval()
+    assert parameter_count(backbone) == 2_568_096
+    with torch.inference_mode():
+        assert backbone(torch.zeros(2, 3, 96, 160)).shape == (2, 1152, 3, 5)
+
+
+def test_the_pretrained_weights_fit_and_say_where_they_come_from():
+    from safetensors import safe_open
+
+    backbone = HandBackbone().load_pretrained().eval()
+    with torch.inference_mode():
+        flat, striped = backbone(torch.stack([torch.zeros(3, 96, 96), torch.rand(3, 96, 96)])).flatten(1)
+    assert torch.isfinite(flat).all() and not torch.allclose(flat, striped)
+    with safe_open(BACKBONE_FILE, "pt") as file:
+        assert file.metadata()["licence"] == "Apache-2.0" and "MediaPipe" in file.metadata()["source"]
+
+
+def test_only_the_head_learns():
+    reader = HandReader()
+    learning = {name.split(".")[0] for name, p in reader.named_parameters() if p.requires_grad}
+    assert learning == {"head"} and reader.eval()(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
+
+
+def test_what_is_seen_are_means_over_the_crop_and_its_quarters():
+    maps = torch.zeros(1, 1152, 6, 6)
+    maps[0, 7, :3, 3:] = 1.0
+    whole, quarters = seen(maps).flatten(1)[:, :1152], seen(maps).flatten(1)[:, 1152:].view(1, 1152, 2, 2)
+    assert whole[0, 7] == 0.25 and quarters[0, 7].tolist() == [[0, 1], [0, 0]]
+
+
+def stored(count=6, cut_out=False) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(count, 4, STORED_SIDE, STORED_SIDE, generator=generator)
+    images[:, 3] = 1
+    if cut_out:
+        images[: count // 2, 3] = 0
+        images[: count // 2, 3, 64:192, 64:192] = 1
+    return images
+
+
+@pytest.mark.parametrize("cut_out", [False, True])
+def test_varied_hands_are_pictures_and_the_seed_decides(cut_out):
+    images = stored(cut_out=cut_out)
+    first, again, other = (hands(images.clone(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert first.shape == (6, 3, SIDE, SIDE) and first.min() >= 0 and first.max() <= 1
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_a_cut_out_hand_stands_on_the_ground_and_not_on_black():
+    images = stored(cut_out=True)
+    images[:, :3] = 0.0
+    ground = torch.full((6, 3, SIDE, SIDE), 0.7)
+    crops = centre_crops(images, ground)
+    assert crops[0, :, 2, 2].tolist() == pytest.approx([0.7] * 3) and crops[0, :, 96, 96].tolist() == [0, 0, 0]
+    assert crops[5].max() < 1e-6  # a whole photo keeps its own ground
+
+
+def test_a_plain_crop_is_what_the_reader_cuts():
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)).resize((800, 800))
+    box = (300, 300, 500, 500)
+    wide = torch.tensor(
+        np.dstack([crop(picture, box, STORED_CONTEXT, STORED_SIDE), np.full((256, 256), 255, np.uint8)])
+    )
+    plain = centre_crops(wide.permute(2, 0, 1)[None].float() / 255)[0].permute(1, 2, 0).numpy()
+    assert np.abs(plain - crop(picture, box) / 255.0).mean() < 0.02
+
+
+def write(folder, name, picture):
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    picture.save(folder / name)
+
+
+def test_folders_by_letter_are_listed_with_their_signers(tmp_path):
+    write(tmp_path, "a/hand3_a_bot_1.png", marked())
+    write(tmp_path, "B/7.jpg", marked())
+    (tmp_path / "B" / "notes.txt").write_text("no picture")
+    photos = list_photos(tmp_path)
+    assert [(p.letter, p.group) for p in photos] == [("A", "hand3"), ("B", tmp_path.name)]
+
+
+def test_yolo_boxes_are_read_and_two_hands_are_left_out(tmp_path):
+    for name, lines in (("one", "1 0.5 0.45 0.2 0.3\n"), ("two", "0 0.2 0.2 0.1 0.1\n1 0.7 0.7 0.1 0.1\n")):
+        write(tmp_path, f"train/images/{name}.jpg", marked())
+        (tmp_path / "train/labels").mkdir(exist_ok=True)
+        (tmp_path / f"train/labels/{name}.txt").write_text(lines)
+    [photo] = list_photos(tmp_path / "train")
+    assert photo.letter == "B" and photo.group == f"{tmp_path.name}-train"
+    assert open_hand(photo)[1] == pytest.approx((120, 60, 180, 120))
+
+
+def test_a_cut_out_hand_gets_its_outlines_box_and_an_alpha(tmp_path):
+    picture = Image.new("RGB", (200, 200))
+    ImageDraw.Draw(picture).ellipse((50, 60, 150, 160), fill=(200, 150, 120))
+    write(tmp_path, "A/1.png", picture)
+    cut, box = open_hand(list_photos(tmp_path)[0])
+    assert cut.mode == "RGBA" and box == pytest.approx((50, 60, 151, 161), abs=3)
+    assert cut.getpixel((100, 110))[3] == 255 and cut.getpixel((5, 5))[3] == 0
+
+
+def test_faulty_folders_are_refused_in_plain_words(tmp_path):
+    with pytest.raises(UsageError, match="no folder"):
+        list_photos(tmp_path / "none")
+    with pytest.raises(UsageError, match="a folder for each letter"):
+        list_photos(tmp_path)
+    write(tmp_path, "images/x.jpg", marked())
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/x.txt").write_text("99 0.5 0.5 0.1 0.1")
+    with pytest.raises(UsageError, match=r"x\.txt, line 1"):
+        list_photos(tmp_path)
+
+
+def test_unreadable_pictures_are_told_and_left_out(tmp_path):
+    write(tmp_path, "A/good.png", marked())
+    write(tmp_path, "J/moving.png", marked())
+    (tmp_path / "A/bad.png").write_bytes(b"no picture")
+    told = []
+    crops = load_crops(list_photos(tmp_path), tell=told.append)
+    assert len(crops.images) == 1 and crops.images.pixels.shape == (1, 4, STORED_SIDE, STORED_SIDE)
+    assert len(told) == 1 and "bad.png" in told[0]
+
+
+def looked() -> Looked:
+    groups = ("ann",) * 40 + ("bob",) * 10 + ("",) * 5
+    labels = torch.tensor([*[n % 24 for n in range(50)], *[NO_CLASS] * 5])
+    varied = torch.arange(55.0).half().view(1, 55, 1).expand(3, 55, 2)
+    return Looked(varied, varied[0], labels, groups)
+
+
+def test_left_out_groups_are_watched_and_never_learned_from():
+    splits = split(looked(), ["bob"])
+    assert isinstance(splits.train, Images) and len(splits.validation) == 10
+    assert splits.validation.pixels[:, 0, 0, 0].tolist() == list(range(40, 50))
+    assert not set(splits.train.pixels[:, 0, 0, 0].tolist()) & set(range(40, 50))
+
+
+def test_small_groups_are_repeated_and_empty_crops_are_no_letter():
+    splits = split(looked(), share=1e-9)
+    counts = splits.train.pixels[:, 0, 0, 0].int().bincount().tolist()
+    assert counts == [3] * 40 + [6] * 10 + [3] * 5  # three variations, twice for a quarter as many
+    assert (splits.train.labels == NO_CLASS).sum() == 15 and (splits.validation.labels != NO_CLASS).all()
+
+
+def test_an_unknown_group_is_refused_by_name():
+    with pytest.raises(UsageError, match="no group eve; there are: ann, bob"):
+        split(looked(), ["eve"])
+
+
+def test_there_are_24_letters_without_j_and_z():
+    assert len(LETTERS) == 24 and not {"J", "Z"} & set(LETTERS)
