@@ -86,7 +86,7 @@ class DigitReader:
                 seen.append(picture28)
                 box = (x, y, x + part.shape[1], y + part.shape[0])
                 boxes.append(tuple(edge * ink.scale for edge in box))
-        return self._answers(seen, boxes) if seen else [refused(NO_DIGIT, box=whole)]
+        return self._answers(seen, boxes) if seen else [refused(ONLY_A_DOT, box=whole)]
 
     def _settled(self, groups: list[Piece], see: Callable[[Piece], np.ndarray]) -> list[Piece]:
         """Join neighbours that read better as one digit than as two. `see` gives a group's (28, 28) picture."""

@@ -20,15 +20,18 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
     Args:
         strength: (H, W) uint8, ink bright, nothing else in it.
 
-    Returns (28, 28) uint8, or None if there is no ink.
+    Returns (28, 28) uint8, or None if there is no ink, or only a round dot, from which no stroke can be told.
     """
     work = _to_work_size(strength)
     if work is None:
         return None
     inked = work >= 128
-    inside = distance(inked, 24)
+    inside = distance(inked, WORK // 2)
+    size = strength_box(work, 128)[1]
+    length = max(size)
+    if float(inside.max()) > 0.45 * length and min(size) > 0.85 * length:
+        return None
     radius = stroke_radius(inside)
-    length = max(strength_box(work, 128)[1])
     # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
     wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)
     grow = PEN_RADIUS * wanted / BOX - radius
@@ -48,6 +51,8 @@ def distance(inked: np.ndarray, most: int) -> np.ndarray:
     # then the rows above and below: Pythagoras, nearest first
     nearest = squared.copy()
     for rows in range(1, min(most, height)):
+        if rows * rows >= nearest.max():
+            break
         nearest[rows:] = np.minimum(nearest[rows:], squared[:-rows] + rows * rows)
         nearest[:-rows] = np.minimum(nearest[:-rows], squared[rows:] + rows * rows)
     return np.maximum(np.sqrt(nearest, dtype=np.float32) - 0.5, 0)

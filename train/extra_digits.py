@@ -15,7 +15,7 @@ from train.dataset import NO_CLASS, Images, Splits, cache_folder
 from train.digits import even_out
 from train.ink import find_ink
 from train.scribbles import LETTERS, fonts, letter, scribble
-from train.strokes import PenDigit, draw, extent, load_pen_digits, redraw
+from train.strokes import SIDE, PenDigit, draw, extent, load_pen_digits, redraw
 from train.task import UsageError
 
 SHEET = 280  # pixels: the pad that strokes are drawn on
@@ -132,5 +132,6 @@ def learning_fonts() -> list:
 
 
 def from_picture(picture) -> np.ndarray:
-    """What the network sees of a picture of one digit. (28, 28) uint8"""
-    return even_out(find_ink(picture).strength)
+    """What the network sees of a picture of one digit: (28, 28) uint8, blank for a mere dot."""
+    seen = even_out(find_ink(picture).strength)
+    return np.zeros((SIDE, SIDE), np.uint8) if seen is None else seen
