@@ -1,25 +1,59 @@
 """Training images for the page, kept ready: a run must start within a second or so."""
 
 import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
 
 from train.data import load_splits
 from train.dataset import Splits
-from train.task import Recipe, Task
+from train.task import Recipe, Task, UsageError
+
+RETRY = 20  # seconds after which data that was not to be had is looked for again
 
 
 class Shelf:
-    """The last splits used of each task. One at a time is loaded, however many ask."""
+    """The last splits used of each task. One loading a task goes on at a time, however many ask."""
 
-    def __init__(self, load=load_splits):
+    def __init__(self, load: Callable[[Task, Recipe], Splits] = load_splits):
         self._load = load
-        self._kept: dict[str, tuple[tuple, Splits]] = {}
+        self._kept: dict[str, tuple[tuple, Future, float]] = {}  # task -> wanted, splits, when asked
         self._lock = threading.Lock()
 
-    def splits(self, task: Task, recipe: Recipe) -> Splits:
-        """The task's splits as the recipe wants them. Raises UsageError if the data is not to be had."""
+    def splits(self, task: Task, recipe: Recipe, check: Callable[[], None] = lambda: None) -> Splits:
+        """The task's splits as the recipe wants them.
+
+        `check` is called several times a second meanwhile; what it raises ends the wait. The loading itself, which
+        may be a download, goes on for whoever asks next. Raises UsageError if the data is not to be had.
+        """
+        coming = self._coming(task, recipe)
+        while True:
+            check()
+            try:
+                return coming.result(timeout=0.1)
+            except NotYet:
+                continue
+
+    def _coming(self, task: Task, recipe: Recipe) -> Future:
         wanted = (recipe.validation_share, recipe.share)
         with self._lock:
-            if self._kept.get(task.name, ((), None))[0] != wanted:
-                self._kept.pop(task.name, None)  # memory for the new ones first
-                self._kept[task.name] = (wanted, self._load(task, recipe))
-            return self._kept[task.name][1]
+            before, coming, asked = self._kept.get(task.name, (None, None, 0.0))
+            if before == wanted and not (_failed(coming) and time.monotonic() - asked > RETRY):
+                return coming
+            coming = Future()
+            self._kept[task.name] = (wanted, coming, time.monotonic())  # the memory of the old ones is free now
+        threading.Thread(target=self._fetch, args=(task, recipe, coming), name="training-data", daemon=True).start()
+        return coming
+
+    def _fetch(self, task: Task, recipe: Recipe, coming: Future) -> None:
+        try:
+            coming.set_result(self._load(task, recipe))
+        except UsageError as error:
+            coming.set_exception(error)
+        except Exception as error:  # said to the visitor; a future without a result would be waited for for ever
+            coming.set_exception(UsageError(f"The images could not be loaded ({type(error).__name__}: {error})."))
+
+
+def _failed(coming: Future) -> bool:
+    return coming.done() and coming.exception() is not None

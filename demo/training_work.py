@@ -28,10 +28,10 @@ FILTERS_EVERY = 0.5
 class Glimpse:
     """The validation accuracy between epochs: a few images at a time, the mean of the last second and a half."""
 
-    SHARE = 0.03  # of the time, at most
+    SHARE = 0.02  # of the time, at most
     SECONDS = 1.5
 
-    def __init__(self, run: Run, splits: Splits, size: int = 96):
+    def __init__(self, run: Run, splits: Splits, size: int = 48):
         self.run, self.images, self.size = run, splits.validation, size
         self.last: deque = deque()  # of (when, Measure)
         self.at, self.spent, self.since = 0, 0.0, time.perf_counter()
@@ -59,7 +59,8 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     state, message, run, splits = "finished", "", None, None
     training.enter("loading")
     try:
-        splits = load(settings.task, settings.recipe)
+        training.start_clock()  # loading too has a deadline: it may be a download
+        splits = load(settings.task, settings.recipe, training.check)
         training.start_clock()
         training.check()
         run = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan)

@@ -27,7 +27,7 @@ SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel"
 ENDLESS = {**SMALL, "epochs": 100, "batch_size": 16, "augment": "none"}
 
 
-def tiny_splits(task=None, recipe=None):
+def tiny_splits(task=None, recipe=None, check=None):
     """3,000 images to learn from, 300 to watch: their class is where their bright stripe lies."""
     labels = torch.arange(3300) % 10
     pixels = torch.zeros(3300, 1, 28, 28, dtype=torch.uint8)
@@ -165,7 +165,7 @@ def test_a_pause_is_cut_short_when_somebody_waits(host):
 
 
 def test_a_fault_in_the_data_is_said_and_frees_the_slot(host):
-    def missing(task, recipe):
+    def missing(task, recipe, check):
         raise UsageError("There are no images.")
 
     slots, _ = host(load=missing)
@@ -312,6 +312,19 @@ def test_the_shelf_loads_once_for_the_same_settings():
     assert shelf.splits(MNIST, best) is shelf.splits(MNIST, best.but(epochs=1))
     shelf.splits(MNIST, best.but(share=0.5))
     assert loaded == [1.0, 0.5]
+
+
+def test_a_download_that_hangs_holds_no_slot(host):
+    gate = threading.Event()
+    shelf = Shelf(lambda task, recipe: gate.wait(30) and tiny_splits())
+    slots, _ = host(load=shelf.splits)
+    first = begin(slots)
+    wait_for(lambda: first.state == "loading")
+    first.steer("stop")
+    assert first.ended.wait(1) and slots.busy == 0
+    second = begin(slots)
+    gate.set()
+    wait_for(lambda: points(second))
 
 
 def test_confusion_and_mistakes_name_the_right_images():

@@ -43,6 +43,19 @@ function createForm(root, { changed }) {
     offer("recipe", Object.fromEntries(Object.keys(recipes).map((key) => [key, TITLES[key] ?? key])), Object.keys(recipes)[0]);
     fill(field("network"), networks, networkTitle);
     setRecipe();
+    showData(name);
+  }
+
+  /** Has the server make the images ready, and says so where there are none. */
+  async function showData(name) {
+    const note = form.querySelector(".data-note");
+    note.textContent = "";
+    const slow = setTimeout(() => (note.textContent = "Looking for the images…"), 1000);
+    const reply = await fetch(address("train/data?task=" + name)).then((reply) => reply.json(), () => ({}));
+    clearTimeout(slow);
+    if (chosen("task") !== name) return;
+    note.textContent = reply.error ?? "";
+    root.dataset.data = reply.error ? "missing" : "ready";
   }
 
   function setRecipe() {

@@ -66,8 +66,11 @@ async function start(pace = "run") {
 
 function heard(mine, event) {
   const { run } = mine;
-  if (event.kind === "run") Object.assign(run, { id: event.run, parameters: event.parameters });
-  else if (event.kind === "line") mine.place = event.place;
+  if (event.kind === "run") {
+    Object.assign(run, { id: event.run, parameters: event.parameters });
+    runs.update(run);
+  }
+  if (event.kind === "line") mine.place = event.place;
   else if (event.kind === "state") mine.state = event.state;
   else if (event.kind === "point") point(mine, event);
   else if (event.kind === "filters") event.filters && sights.filters(event.filters);
@@ -103,6 +106,7 @@ function epoch(mine, event) {
   run.epochs.push([event.epoch, event.seconds, ...event.train, ...event.validation]);
   run.best = Math.max(run.best ?? 0, event.validation[1]);
   fact("accuracy", percentOf(event.validation[1]));
+  runs.update(run);
   find(".spoken").textContent = `Epoch ${event.epoch}: validation accuracy ${percentOf(event.validation[1])}`;
   plot();
 }
@@ -198,6 +202,7 @@ function wholeTime(run) {
 function keepCell(run, cell) {
   if (!run.kept) return;
   cell.className = "keep";
+  cell = cell.appendChild(document.createElement("div"));
   for (const [form, title] of [["safetensors", "Weights"], ["onnx", "ONNX"]]) {
     cell.append(Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}&form=${form}`), download: `run-${run.number}.${form}`, textContent: title }));
   }
@@ -262,5 +267,4 @@ form.follow(location.search);
 runs.show();
 trial.show(true);
 state("idle");
-fetch(address("train/data?task=mnist")).catch(() => {}); // so that the images are ready when Start is pressed
 root.classList.add("ready");

@@ -40,6 +40,7 @@ function createRuns(root, { changed, keep }) {
   function show() {
     root.querySelector(".runs").hidden = !runs.length;
     body.replaceChildren(...runs.toReversed().map(row));
+    runs.forEach(update);
     changed();
   }
 
@@ -58,16 +59,21 @@ function createRuns(root, { changed, keep }) {
     name.firstChild.style.background = colour(run);
     name.append(String(run.number));
     line.insertCell().textContent = inWords(run.settings);
-    for (const text of [run.parameters.toLocaleString("en"), bestOf(run), run.seconds.toFixed(1)]) {
-      Object.assign(line.insertCell(), { className: "number", textContent: text });
-    }
+    for (let i = 0; i < 3; i++) line.insertCell().className = "number";
     line.insertCell().textContent = run.ended || "running";
     keep(run, line.insertCell());
     return line;
   }
 
+  /** Brings the row of a run that trains up to date, and leaves the others alone: somebody may be clicking there. */
+  function update(run) {
+    const row = body.querySelector(`[data-run="${run.number}"]`);
+    [run.parameters ? run.parameters.toLocaleString("en") : "", bestOf(run), run.seconds.toFixed(1)].forEach((text, i) => (row.cells[3 + i].textContent = text));
+  }
+
   return {
     add,
+    update,
     finish,
     show,
     save,
