@@ -10,7 +10,7 @@ ABOUT = {
     "It learned from a few people in one office and is often wrong elsewhere, however sure it sounds.",
 }
 ALONE = " It finds no hands: it reads the middle of the photo, until you draw the frame around the hand."
-TRAIN = {"photo": "python -m train asl", "lesson": "python -m train asl"}
+TRAIN = {"photo": "python -m train asl --photos DIR", "lesson": "python -m train asl"}
 READERS = tuple(ABOUT)
 _loaded: dict[str, object] = {}
 _loading = threading.Lock()

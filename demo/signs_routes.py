@@ -9,7 +9,7 @@ import io
 import logging
 import math
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from fastapi import FastAPI, Request
@@ -162,9 +162,8 @@ def _read(picture: Image.Image, question: Question) -> Reading:
     reader = signs_readers.reader(question.network)
     with _one_at_a_time:
         if box is None and question.network == "lesson" and signs_readers.best() == "photo":
-            box = signs_readers.reader("photo").read(picture).box  # the lesson's network finds no hands
-        reading = reader.read(picture, box=box)
-    return replace(reading, heat=None) if question.live else reading
+            box = signs_readers.reader("photo").read(picture, heat=False).box  # the lesson's network finds no hands
+        return reader.read(picture, box=box, heat=not question.live)
 
 
 def _within(box: tuple[float, ...], picture: Image.Image) -> tuple[float, float, float, float]:

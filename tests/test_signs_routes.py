@@ -20,8 +20,9 @@ def client(monkeypatch):
     """The routes alone, with a reader that tells the box it was given."""
 
     class Reader:
-        def read(self, photo, box=None):
-            return Reading("B", 0.9, (("B", 0.9), ("C", 0.1)), "", np.zeros((4, 4), np.uint8), None, box)
+        def read(self, photo, box=None, heat=True):
+            looked = np.ones((4, 4), np.float32) if heat else None
+            return Reading("B", 0.9, (("B", 0.9), ("C", 0.1)), "", np.zeros((4, 4), np.uint8), looked, box)
 
     monkeypatch.setattr(signs_readers, "reader", lambda network: Reader())
     app = FastAPI()
@@ -38,6 +39,11 @@ def test_the_route_reads_the_box_that_was_asked_for(client):
     assert answer["label"] == "B" and answer["box"] == [10, 20, 110.5, 120]
     assert (answer["width"], answer["height"]) == (320, 240)
     assert answer["seen"].startswith("data:image/png;base64,")
+
+
+def test_a_cameras_frame_gets_no_heat_map_and_a_photo_does(client):
+    assert post(client, file_of(drawn_hand())).json()["heat"].startswith("data:image/png;base64,")
+    assert post(client, file_of(drawn_hand()), live="1").json()["heat"] is None
 
 
 def test_a_box_over_the_edge_is_cut_to_the_picture(client):

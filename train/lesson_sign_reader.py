@@ -24,7 +24,7 @@ class LessonSignReader:
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
         self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl"), "asl")
 
-    def read(self, photo, box: Box | None = None) -> Reading:
+    def read(self, photo, box: Box | None = None, heat: bool = True) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the box if one is given.
 
         The box is made a square first, for the network saw squares; without one the middle of the photo is taken.
@@ -34,11 +34,11 @@ class LessonSignReader:
         box = square(box or (0, 0, *picture.size), inside=box is None)
         seen = grey(picture, box)
         pixels = torch.from_numpy(seen.copy())[None, None].float() / 255
-        probabilities, heat = self._look((pixels - self.about.mean) / self.about.std)
+        probabilities, looked = self._look((pixels - self.about.mean) / self.about.std)
         top = ranked(self.about.labels, probabilities)
         label, confidence = top[0]
         note = "" if confidence >= self.about.unsure_below else f"Not sure: {label} or {top[1][0]}."
-        return Reading(label, confidence, top, note, seen, heat, box)
+        return Reading(label, confidence, top, note, seen, looked if heat else None, box)
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:
         """One reading in a list for each photo. Raises PictureError."""

@@ -196,7 +196,7 @@ async function askFrame(blob, width, height) {
   const close = ranked.slice(0, 3).filter(([, other]) => other > 0.12).map(([label]) => label);
   const unsure = `Not sure: maybe ${oneOf(close)}. Hold still, come closer, or find a plainer ground.`;
   panel.show({ label: best, top: best ? ranked : [], note: !best ? answer.note : share < 0.6 ? unsure : "", speak: false });
-  frame.show(answer.label ? answer.box : null, width, height, { edit: false, mirrored: facing === "user" });
+  frame.show(answer.box, width, height, { edit: false, mirrored: facing === "user" });
   find(".chip").textContent = best || "";
   const { progress, added } = words.add(best, share, now);
   panel.ring(progress, progress === 1);
