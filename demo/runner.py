@@ -108,8 +108,8 @@ class Training:
                     if time.monotonic() - since > most:
                         self._end = "pause"
                 self.start_clock()
-                if self._wish == "run" and not self._end:
-                    self.enter("training")
+            if self._wish == "run" and self.state == "paused" and not self._end:
+                self.enter("training")
             single = self._wish == "step"
             if single:
                 self._wish = "pause"

@@ -125,6 +125,15 @@ def test_pause_stands_still_and_a_single_step_is_one_batch(host):
     wait_for(lambda: len(points(training)) > 4)
 
 
+def test_resuming_while_a_step_is_computed_is_told():
+    training = Training(read_settings(ENDLESS, Limits()), Limits())
+    training.steer("step")
+    assert training.turn(), "one step is wanted"
+    training.state = "paused"  # as it was before that step
+    training.steer("run")
+    assert not training.turn() and training.state == "training"
+
+
 def test_stepping_over_the_end_of_an_epoch_gives_its_figures(host):
     slots, _ = host()
     training = begin(slots, {**SMALL, "epochs": 2, "batch_size": 1024, "augment": "none"}, pace="step")
