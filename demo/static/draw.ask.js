@@ -1,0 +1,85 @@
+// Questions to the server, newest first: an answer that a newer one has overtaken is never shown.
+
+const LIVE_GAP = 70; // milliseconds between readings while the pen is down
+const RETRY = 2000;
+
+/**
+ * `prepare()` returns {path, body, type, key} for the drawing as it is now, or null when there is nothing to ask.
+ * ask(finished) follows the drawing: at once when the pen is up, at a steady pace while it is down.
+ */
+function createAsker(prepare, { answered, troubled }) {
+  let seq = 0;
+  let shown = 0;
+  let flight = null; // {seq, key, abort, timer}
+  let later = 0;
+  let lastAsked = 0;
+
+  function ask(finished) {
+    if (flight && !finished) return; // it asks again when the answer is here
+    clearTimeout(later);
+    const wait = finished ? 0 : lastAsked + LIVE_GAP - performance.now();
+    if (wait > 0) later = setTimeout(send, wait, false);
+    else send(finished);
+  }
+
+  async function send(finished) {
+    const question = prepare(seq + 1);
+    if (flight && question && flight.key === question.key) {
+      flight.finished ||= finished; // exactly this drawing is being read already
+      return;
+    }
+    flight?.abort.abort();
+    flight = null;
+    if (!question) return;
+    const mine = { seq: ++seq, key: question.key, abort: new AbortController(), finished };
+    flight = mine;
+    lastAsked = performance.now();
+    try {
+      const answer = await post(question, mine.abort);
+      if (flight !== mine) return;
+      flight = null;
+      if (mine.seq < shown) return;
+      shown = mine.seq;
+      answered(answer, mine);
+    } catch (error) {
+      if (flight !== mine) return; // overtaken: nobody waits for it
+      flight = null;
+      troubled(error.message);
+      if (error.retry) later = setTimeout(send, RETRY, true);
+      return;
+    }
+    if (prepare(seq)?.key !== mine.key) ask(false); // the pen moved on meanwhile
+  }
+
+  return {
+    ask,
+    forget() {
+      clearTimeout(later);
+      flight?.abort.abort();
+      flight = null;
+      shown = ++seq;
+    },
+  };
+}
+
+async function post({ path, body, type }, abort) {
+  const page = location.href.split(/[?#]/)[0].replace(/\/?$/, "/");
+  const timer = setTimeout(() => abort.abort(), 15000);
+  let reply;
+  try {
+    reply = await fetch(new URL(path, page), {
+      method: "POST",
+      body,
+      headers: { "Content-Type": type },
+      signal: abort.signal,
+    });
+  } catch {
+    throw Object.assign(new Error("The reader does not answer. Your drawing is safe; trying again…"), { retry: true });
+  } finally {
+    clearTimeout(timer);
+  }
+  const answer = await reply.json().catch(() => ({}));
+  if (reply.ok) return answer;
+  const failed = "Something went wrong while reading. Your drawing is safe; trying again…";
+  throw Object.assign(new Error(answer.error || failed), { retry: reply.status >= 500 });
+}

@@ -1,0 +1,167 @@
+// Puts the Draw tab together. Runs with `element`, the tab's root, after draw.pad.js, draw.answer.js and draw.ask.js.
+
+const root = element.querySelector(".draw");
+const $ = (selector) => root.querySelector(selector);
+const canvas = $(".ink");
+const answer = createAnswer(root);
+const pad = createPad(canvas, changed);
+const asker = createAsker(question, { answered, troubled });
+const widths = [...root.querySelectorAll("[data-width]")];
+const onScreen = () => root.isConnected && root.offsetParent !== null;
+
+/** What to ask about the drawing as it is now; the key tells one drawing from another. */
+function question(seq) {
+  const picture = pad.picture();
+  if (picture) return { path: "read/digit", body: picture.file, type: "application/octet-stream", key: picture.key };
+  const drawn = pad.strokes();
+  if (!drawn.length) return null;
+  const strokes = drawn.map((stroke) => simplify(stroke.points));
+  const sheet = { strokes, size: [SHEET.width, SHEET.height], width: drawn.at(-1).width };
+  return {
+    path: "read/strokes",
+    body: JSON.stringify({ ...sheet, seq }),
+    type: "application/json",
+    key: JSON.stringify(sheet),
+  };
+}
+
+function changed(finished) {
+  const blank = pad.isBlank();
+  $('[data-do="undo"]').disabled = !pad.canUndo();
+  $('[data-do="redo"]').disabled = !pad.canRedo();
+  $('[data-do="clear"]').disabled = blank;
+  root.classList.toggle("blank", blank);
+  if (blank) return nothing();
+  if (root.dataset.state === "empty") root.dataset.state = "reading";
+  asker.ask(finished);
+}
+
+function nothing() {
+  asker.forget();
+  answer.forget();
+  boxes([]);
+  say("");
+  root.dataset.state = "empty";
+  $(".spoken").textContent = "";
+}
+
+function answered({ readings }, { seq, finished }) {
+  say("");
+  $(".problem").textContent = "";
+  answer.show(readings);
+  boxes(readings);
+  root.dataset.state = readings.every((reading) => reading.label !== null) ? "read" : "unsure";
+  root.dataset.seq = seq;
+  if (finished || !pad.drawing()) $(".spoken").textContent = answer.spoken();
+}
+
+function troubled(message) {
+  root.dataset.state = "trouble";
+  answer.show([]);
+  boxes([]);
+  say(message);
+}
+
+function say(message) {
+  if ($(".trouble").textContent !== message) $(".trouble").textContent = message;
+}
+
+/** Marks on the sheet which ink was taken for which digit; a lone drawn digit needs no mark. */
+function boxes(readings) {
+  const picture = pad.picture();
+  const [left, top, width] = picture ? placed(picture.bitmap) : [0, 0, SHEET.width];
+  const scale = picture ? width / picture.bitmap.width : 1;
+  const marks = readings.length > 1 || picture ? readings.filter((reading) => reading.box) : [];
+  $(".boxes").replaceChildren(
+    ...marks.map((reading) => {
+      const mark = document.createElement("span");
+      const [x0, y0, x1, y1] = reading.box;
+      mark.style.left = (100 * (left + x0 * scale)) / SHEET.width + "%";
+      mark.style.width = (100 * (x1 - x0) * scale) / SHEET.width + "%";
+      mark.style.top = (100 * (top + y0 * scale)) / SHEET.height + "%";
+      mark.style.height = (100 * (y1 - y0) * scale) / SHEET.height + "%";
+      mark.dataset.label = reading.label ?? "?";
+      return mark;
+    }),
+  );
+}
+
+async function open(file) {
+  if (!file) return;
+  const bitmap = await createImageBitmap(file).catch(() => drawnNote(file.name));
+  pad.show({ file, bitmap, key: file.name + file.size + performance.now() });
+}
+
+/** A picture that this browser cannot show (HEIC, TIFF) is read by the server all the same. */
+function drawnNote(name) {
+  const note = Object.assign(document.createElement("canvas"), { width: 600, height: 480 });
+  const paint = note.getContext("2d");
+  paint.fillStyle = "#888";
+  paint.font = "24px sans-serif";
+  paint.textAlign = "center";
+  paint.fillText(name || "picture", 300, 245, 560);
+  return note;
+}
+
+function setBrush(button) {
+  if (!button) return;
+  for (const other of widths) other.setAttribute("aria-checked", other === button);
+  pad.setBrush(Number(button.dataset.width));
+}
+
+function brushBy(by) {
+  const now = widths.findIndex((button) => button.getAttribute("aria-checked") === "true");
+  setBrush(widths[now + by]);
+}
+
+const keys = {
+  "ctrl+z": pad.undo,
+  "ctrl+shift+z": pad.redo,
+  "ctrl+y": pad.redo,
+  delete: pad.clear,
+  backspace: pad.clear,
+  "[": () => brushBy(-1),
+  "]": () => brushBy(1),
+};
+
+root.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.do) pad[button.dataset.do]();
+  if (button?.dataset.width) setBrush(button);
+});
+$(".upload input").addEventListener("change", (event) => {
+  open(event.target.files[0]);
+  event.target.value = ""; // so that the same file can be opened again
+});
+
+const typing = (target) => target.closest?.("input:not([type=checkbox]):not([type=file]), textarea, select, [contenteditable]");
+document.addEventListener("keydown", (event) => {
+  if (!onScreen() || typing(event.target) || event.altKey) return;
+  const held = event.ctrlKey || event.metaKey ? (event.shiftKey ? "ctrl+shift+" : "ctrl+") : "";
+  const action = keys[held + event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action();
+});
+document.addEventListener("paste", (event) => {
+  const file = [...(event.clipboardData?.files ?? [])].find((each) => each.type.startsWith("image/"));
+  if (!file || !onScreen() || typing(event.target)) return;
+  event.preventDefault();
+  open(file);
+});
+for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
+  $(".pad").addEventListener(name, (event) => {
+    event.preventDefault();
+    root.classList.toggle("dropping", name.startsWith("drage") || name === "dragover");
+    if (name === "drop") open(event.dataTransfer.files[0]);
+  });
+}
+
+// Ink follows the page between light and dark, and the screen's sharpness.
+new MutationObserver(pad.redraw).observe(document.body, { attributeFilter: ["class"] });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(pad.redraw));
+window.addEventListener("resize", pad.fit);
+if (/Mac|iPhone|iPad/.test(navigator.platform)) {
+  for (const key of root.querySelectorAll("kbd")) if (key.textContent === "Ctrl") key.textContent = "⌘";
+}
+root.classList.add("blank", "ready");
