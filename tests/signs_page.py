@@ -74,7 +74,7 @@ class Server:
 
 
 def answered(page, count: int) -> None:
-    page.wait_for_function(f"+document.querySelector('.signs').dataset.answers >= {count}", timeout=15000)
+    page.wait_for_function(f"+document.querySelector('.signs').dataset.answers >= {count}", timeout=30000)
 
 
 def text(page, selector: str) -> str:
