@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from train.hand_finder import HandFinder
 from train.hand_models import HandHead, HandReader
 from train.task import UsageError
 
@@ -181,6 +182,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "hand-head": HandHead,
     "hand-reader": HandReader,
     "custom": ConvNet,
+    "hand-finder": HandFinder,
 }
 
 

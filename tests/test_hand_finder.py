@@ -1,0 +1,177 @@
+"""Promises of the hand finder: python -m pytest tests/test_hand_finder.py"""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from train import checkpoint
+from train.fit_finder import first_loss, main, overlaps, second_loss
+from train.hand_finder import CELL, LABELS, SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many, overlap
+from train.hand_scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, worsened, yolo_sources
+from train.no_hands import KEPT, KINDS, no_hand
+
+SHIPPED = checkpoint.FOLDER / "hand-finder.safetensors"
+needs_shipped = pytest.mark.skipif(not SHIPPED.exists(), reason="the finder's checkpoint is not there")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> HandFinder:
+    return checkpoint.load(SHIPPED, "asl")[0]
+
+
+@pytest.fixture
+def blob(tmp_path) -> Source:
+    """A red ellipse on blue, standing for a hand: its box is known exactly."""
+    y, x = np.mgrid[0:200, 0:300]
+    inside = ((x - 210) / 40) ** 2 + ((y - 90) / 60) ** 2 < 1
+    pixels = np.where(inside[..., None], (250, 20, 20), (20, 20, 250)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "blob.png")
+    return Source(tmp_path / "blob.png", (170 / 300, 30 / 200, 250 / 300, 150 / 200))
+
+
+@needs_shipped
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_without_a_hand_are_refused(shipped, kind):
+    rng = np.random.default_rng(20261122)  # not the seed of training
+    found = find_many(shipped, [no_hand(rng, 256, [kind]) for _ in range(6)])
+    assert sum(one.box is None for one in found) >= 5, [round(one.score, 2) for one in found]
+
+
+@needs_shipped
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (900, 40), (2000, 1500)])
+def test_pictures_of_any_size_are_looked_at(shipped, size):
+    found = find(shipped, Image.new("RGB", size, (90, 90, 90)))
+    assert found.box is None and 0 <= found.score <= 1
+
+
+@needs_shipped
+def test_many_pictures_are_found_as_one_by_one(shipped):
+    rng = np.random.default_rng(1)
+    pictures = [np.asarray(no_hand(rng, side)) for side in (100, 180, 260)]
+    together = find_many(shipped, pictures)
+    for picture, one in zip(pictures, together, strict=True):
+        assert find(shipped, picture).score == pytest.approx(one.score, abs=0.02)
+    assert find_many(shipped, []) == []
+
+
+@needs_shipped
+def test_the_shipped_finder_is_small():
+    assert SHIPPED.stat().st_size < 4e6
+
+
+def test_boxes_are_read_from_the_cells_that_said_them():
+    answers = torch.zeros(1, len(LABELS), 12, 12)
+    answers[0, 1:, 3, 5] = torch.tensor([1.0, 2.0, 3.0, 4.0]).log()
+    middle = 5.5 * CELL, 3.5 * CELL
+    wanted = middle[0] - CELL, middle[1] - 2 * CELL, middle[0] + 3 * CELL, middle[1] + 4 * CELL
+    assert torch.allclose(boxes_of(answers)[0, :, 3, 5], torch.tensor(wanted), atol=1e-3)
+
+
+def test_a_perfect_answer_has_almost_no_loss_and_a_shifted_one_more():
+    boxes = torch.tensor([[40.0, 60.0, 120.0, 180.0], [float("nan")] * 4])
+    x, y = (CELL * (torch.arange(12) + 0.5).view(shape) for shape in ((1, 12), (12, 1)))
+    distances = [x - 40 + 0 * y, y - 60 + 0 * x, 120 - x + 0 * y, 180 - y + 0 * x]
+    near = (((x - 80) / 80) ** 2 + ((y - 120) / 120) ** 2).sqrt() < 0.35
+    answers = torch.stack([torch.where(near, 12.0, -12.0), *(d.clamp(min=1) / CELL for d in distances)])
+    answers[1:] = answers[1:].log()
+    empty = torch.full_like(answers, -12.0)
+    good = first_loss(torch.stack([answers, empty]), boxes)
+    bad = first_loss(torch.stack([answers, empty]), boxes + 40)
+    assert good < 0.01 < 0.3 < bad
+
+    exact = torch.tensor([[12.0, -16 / 96, 24 / 96, *np.log([80 / 96, 120 / 96])], [-12.0, 0, 0, 0, 0]])
+    assert torch.allclose(closer_boxes_of(exact)[0], boxes[0], atol=1e-3)
+    assert second_loss(exact, boxes) < 0.01 < second_loss(exact + 0.5, boxes)
+
+
+def test_overlaps_agree_with_areas_counted_by_hand():
+    a, b = (0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 15.0, 10.0)
+    assert overlap(a, b) == pytest.approx(1 / 3) and overlap(a, (20, 20, 30, 30)) == 0 and overlap(a, a) == 1
+    assert overlaps(torch.tensor([a]), torch.tensor([b])).item() == pytest.approx(1 / 3)
+
+
+def test_a_view_and_the_way_out_of_it_agree():
+    picture = Image.new("RGB", (300, 200))
+    picture.paste((255, 0, 0), (120, 50, 180, 110))
+    view = View(100, 20, 120)
+    red = view.of(picture)[..., 0] > 128
+    rows, columns = red.any(1).nonzero()[0], red.any(0).nonzero()[0]
+    box = view.out((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+    assert box == pytest.approx((120, 50, 180, 110), abs=1)
+    assert View(-50, -50, 400).of(picture)[0].sum() == 0  # outside it is black
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_the_box_of_a_scene_is_where_the_hand_is(blob, near):
+    rng, overlapped = np.random.default_rng(0), []
+    for _ in range(30):
+        one = scene([blob], [], 0.0, rng, near)
+        red = (one.pixels[..., 0] > 150) & (one.pixels[..., 1] < 60) & (one.pixels[..., 2] < 60)
+        if red.sum() > 50:
+            rows, columns = red.any(1).nonzero()[0], red.any(0).nonzero()[0]
+            overlapped.append(overlap(one.box, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
+        assert min(one.box) >= 0 and max(one.box) <= SIDE
+    assert np.median(overlapped) > 0.75
+
+
+def test_empty_scenes_show_nothing_of_the_hand(blob):
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        one = scene([blob], [blob], 1.0, rng)
+        red = (one.pixels[..., 0] > 240) & (one.pixels[..., 1] < 30) & (one.pixels[..., 2] < 30)
+        assert one.box is None and red.mean() < 0.35
+
+
+def test_scenes_with_one_seed_are_equal(blob):
+    a, b = (scene([blob], [blob], 0.5, np.random.default_rng(4)) for _ in range(2))
+    assert (a.pixels == b.pixels).all() and a.box == b.box
+
+
+def test_worse_light_keeps_size_and_range():
+    images = torch.rand(16, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    worse = worsened(images, torch.Generator().manual_seed(1))
+    assert worse.shape == images.shape and worse.min() >= 0 and worse.max() <= 1 and not worse.isnan().any()
+
+
+def test_some_kinds_of_pictures_are_kept_for_measuring():
+    rng = np.random.default_rng(0)
+    assert set(KEPT) < set(KINDS)
+    assert all(no_hand(rng, 64).size == (64, 64) for _ in range(10))
+
+
+def test_folders_of_each_layout_are_read(tmp_path, blob):
+    for folder in ("yolo/images", "yolo/labels", "boxed/A", "cut", "empty"):
+        (tmp_path / folder).mkdir(parents=True)
+    picture = Image.open(blob.file)
+    for name in ("yolo/images/a.png", "boxed/A/b.png", "empty/d.png"):
+        picture.save(tmp_path / name)
+    (tmp_path / "yolo/labels/a.txt").write_text("3 0.5 0.5 0.25 0.5\n")
+    (tmp_path / "boxes.json").write_text(json.dumps({"A/b.png": [0.1, 0.2, 0.3, 0.4]}))
+    cut = np.zeros((100, 200, 3), np.uint8)
+    cut[20:80, 50:150] = 200
+    Image.fromarray(cut).save(tmp_path / "cut/c.png")
+    assert yolo_sources(tmp_path / "yolo")[0].box == pytest.approx((0.375, 0.25, 0.625, 0.75))
+    assert boxed_sources(tmp_path / "boxed", tmp_path / "boxes.json")[0].box == (0.1, 0.2, 0.3, 0.4)
+    assert cut_out_sources(tmp_path / "cut")[0].box == pytest.approx((0.22, 0.14, 0.775, 0.85), abs=0.02)
+    assert empty_sources(tmp_path / "empty")[0].box is None
+
+
+def test_a_folder_without_pictures_is_refused_in_plain_words(tmp_path, capsys):
+    assert main(["--cut-outs", str(tmp_path), "--out", str(tmp_path / "x.safetensors")]) == 2
+    assert "holds no pictures" in capsys.readouterr().err
+
+
+@needs_shipped
+def test_training_runs_from_folders_to_a_checkpoint(tmp_path, blob):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    for index in range(12):
+        Image.open(blob.file).save(tmp_path / f"images/{index}.png")
+        (tmp_path / f"labels/{index}.txt").write_text("0 0.7 0.45 0.267 0.6\n")
+    out = tmp_path / "finder.safetensors"
+    assert main(["--yolo", str(tmp_path), "--scenes", "128", "--epochs", "1", "--out", str(out)]) == 0
+    finder, about = checkpoint.load(out, "asl")
+    assert about.network == "hand-finder" and 0 < float(finder.least) < 1
