@@ -142,7 +142,10 @@ async def _layers(request: Request) -> JSONResponse:
 
 async def _data(name: str) -> JSONResponse:
     task = task_named(name)
-    splits = await run_in_threadpool(shelf.splits, task, task.recipe("best"))
+    try:
+        splits = await run_in_threadpool(shelf.splits, task, task.recipe("best"))
+    except UsageError as error:
+        return JSONResponse({"error": str(error)})  # an answer to the question that was asked
     return JSONResponse({"train": len(splits.train), "validation": len(splits.validation)})
 
 

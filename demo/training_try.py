@@ -51,7 +51,7 @@ def _reader(task: str, path: Path):
         if task == "mnist":
             from train.digit_reader import DigitReader as Reader  # only now: the page opens without it
         else:
-            from train.sign_reader import LessonSignReader as Reader
+            from train.lesson_sign_reader import LessonSignReader as Reader
         _readers[path] = Reader(path)
     _readers.move_to_end(path)
     while len(_readers) > MOST_READERS:

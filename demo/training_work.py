@@ -33,6 +33,8 @@ class Glimpse:
 
     def __init__(self, run: Run, splits: Splits, size: int = 48):
         self.run, self.images, self.size = run, splits.validation, size
+        # shuffled, because near-copies may lie side by side
+        self.order = torch.randperm(len(splits.validation), generator=torch.Generator().manual_seed(0))
         self.last: deque = deque()  # of (when, Measure)
         self.at, self.spent, self.since = 0, 0.0, time.perf_counter()
 
@@ -41,7 +43,7 @@ class Glimpse:
         began = time.perf_counter()
         if self.last and self.spent > self.SHARE * (began - self.since):
             return None
-        few = self.images[self.at : self.at + self.size]
+        few = self.images[self.order[self.at : self.at + self.size]]
         self.at = self.at + self.size if self.at + self.size < len(self.images) else 0
         self.last.append((began, judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels)))
         while self.last[0][0] < began - self.SECONDS:

@@ -5,7 +5,7 @@ const LINK_NAMES = { learning_rate: "lr", batch_size: "batch" }; // shorter in l
 const TASK_TITLES = { mnist: "Digits", asl: "Hand signs" };
 const TITLES = { best: "Best", lesson: "The lesson’s", custom: "My own…" };
 
-function createForm(root, { changed }) {
+function createForm(root, { missing }) {
   const form = root.querySelector(".settings");
   const field = (name) => form.elements[name];
   const editor = form.querySelector(".editor");
@@ -54,7 +54,8 @@ function createForm(root, { changed }) {
     const reply = await fetch(address("train/data?task=" + name)).then((reply) => reply.json(), () => ({}));
     clearTimeout(slow);
     if (chosen("task") !== name) return;
-    note.textContent = reply.error ?? "";
+    note.textContent = reply.error ? "Its images are not on this machine." : "";
+    missing(reply.error ?? "");
     root.dataset.data = reply.error ? "missing" : "ready";
   }
 
@@ -93,7 +94,6 @@ function createForm(root, { changed }) {
     editor.hidden = field("network").value !== "custom";
     clearTimeout(later);
     later = setTimeout(showLayers, 120);
-    changed();
   }
 
   async function showLayers() {

@@ -5,7 +5,7 @@ const find = (selector) => root.querySelector(selector);
 const button = (name) => find(`[data-do="${name}"]`);
 const charts = { accuracy: createChart(find("canvas.accuracy")), loss: createChart(find("canvas.loss")) };
 const sights = createSights(root);
-const form = createForm(root, { changed() {} });
+const form = createForm(root, { missing: problem });
 const runs = createRuns(root, { changed: plot, keep: keepCell });
 const trial = createTry(root, runs.all);
 let current = null; // { run, abort, state } of the run that this page follows now
@@ -176,7 +176,8 @@ function plot() {
   const x = { from: 0, to: bySeconds ? ticks.at(-1) : most, ticks: bySeconds ? ticks : ticks.filter((tick) => tick <= most && Number.isInteger(tick)), text: String, name: bySeconds ? "s" : most === 1 ? "epoch" : "epochs" };
   const accuracy = zoom ? { from: 0.9, to: 1, ticks: [0.9, 0.92, 0.94, 0.96, 0.98, 1] } : { from: 0, to: 1, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1] };
   const worst = zoom ? 0.5 : Math.ceil(2 * Math.log(classes)) / 2;
-  const loss = { from: 0, to: worst, ticks: ticksTo(worst), text: (value) => value.toFixed(1) };
+  const steps = ticksTo(worst);
+  const loss = { from: 0, to: steps.at(-1), ticks: steps, text: (value) => value.toFixed(1) };
   charts.accuracy.draw({ lines: shown.flatMap((run) => curves(run, at, 3, 5)), x, y: { ...accuracy, text: (value) => Math.round(100 * value) + " %" } });
   charts.loss.draw({ lines: shown.flatMap((run) => curves(run, at, 2, 4)), x, y: loss });
 }

@@ -32,6 +32,7 @@ function createRuns(root, { changed, keep }) {
   }
 
   function finish(run) {
+    if (!run.points.length) runs = runs.filter((other) => other !== run); // it never began
     run.points = thinned(run.points);
     save();
     show();

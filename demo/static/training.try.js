@@ -86,7 +86,12 @@ function createTry(root, runs) {
   choice.addEventListener("change", changed);
   find('[data-try="clear"]').addEventListener("click", () => pad?.clear());
   find("input[type=file]").addEventListener("change", ({ target }) => {
-    photo = target.files[0] ?? null;
+    photo = target.files[0] ?? photo;
+    if (!photo) return;
+    const shown = find(".photo img");
+    URL.revokeObjectURL(shown.src);
+    shown.src = URL.createObjectURL(photo);
+    shown.hidden = false;
     ask();
   });
   return { show, choose(run) { choice.value = run.number; changed(); area.scrollIntoView({ behavior: "smooth", block: "nearest" }); }, redraw: () => pad?.redraw() };
