@@ -31,6 +31,7 @@ function changed(finished) {
   $('[data-do="redo"]').disabled = !pad.canRedo();
   $('[data-do="clear"]').disabled = blank;
   root.classList.toggle("blank", blank);
+  root.classList.toggle("drawing", pad.drawing());
   if (blank) return nothing();
   if (root.dataset.state === "empty") root.dataset.state = "reading";
   asker.ask(finished);
