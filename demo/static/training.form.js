@@ -173,7 +173,9 @@ function layerTable(task, { rows, parameters }) {
   const body = table.createTBody();
   for (const row of rows) {
     const line = body.insertRow();
-    line.insertCell().textContent = row.layer.replace("->", " → ");
+    const [name, kernel] = row.layer.replace("->", " → ").split(", ");
+    line.insertCell().textContent = name;
+    if (kernel) line.cells[0].append(Object.assign(document.createElement("small"), { textContent: kernel }));
     const output = line.insertCell();
     output.textContent = row.output.join(" × ");
     if (row.formula) output.append(Object.assign(document.createElement("small"), { textContent: row.formula.replaceAll("*", " × ").replaceAll("-", "−") }));
