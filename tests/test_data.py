@@ -36,7 +36,7 @@ def test_nothing_is_unpacked_into_the_checkout():
 
 def test_a_damaged_file_is_not_trusted(tmp_path, monkeypatch):
     monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(mnist.MNIST, "mirrors", ["http://127.0.0.1:9/"])  # no network, at once
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])  # no network, at once
     shutil.copytree(mnist.ASSETS, tmp_path / "assets")
     file = tmp_path / "assets" / "t10k-labels-idx1-ubyte.gz"
     file.chmod(0o644)

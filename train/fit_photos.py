@@ -117,7 +117,7 @@ def _as_pixels(features: Tensor) -> Tensor:
 
 def start(recipe: Recipe, how: Plan, seed: int = 0) -> Run:
     """A run that trains a new head; `fit` advances it on the splits made here."""
-    return Run(HANDS, recipe, seed=seed, plan=Plan(how.device, how.threads))  # features are cheap: no bfloat16
+    return Run(HANDS, recipe, seed=seed, plan=how)
 
 
 def whole(run: Run, backbone: HandBackbone) -> HandReader:

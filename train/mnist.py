@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import torch
-from torchvision.datasets import MNIST
 
 from train.dataset import Images, cache_folder
 from train.task import UsageError
@@ -20,6 +19,8 @@ def load(train: bool, folder: Path | None = None) -> Images:
     missing or damaged. `folder` (default: assets/mnist) is only read; the unpacked files lie in the cache.
     Raises UsageError where the files are neither there nor can be downloaded.
     """
+    from torchvision.datasets import MNIST  # only now: it takes seconds, and who only reads digits needs it not
+
     root = cache_folder() / "mnist"
     try:
         dataset = MNIST(root, train=train)
@@ -31,6 +32,8 @@ def load(train: bool, folder: Path | None = None) -> Images:
 
 def _unpack(root: Path, folder: Path) -> None:
     """Unpack in a folder of our own, then rename it into place: another process may be doing the same."""
+    from torchvision.datasets import MNIST
+
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix="mnist-") as temporary:
         raw = Path(temporary) / "new" / "MNIST" / "raw"
         raw.mkdir(parents=True)
