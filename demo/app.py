@@ -38,8 +38,9 @@ def build() -> gr.Blocks:
 
 
 def _chosen_tab(request: gr.Request) -> dict:
-    wanted = request.query_params.get("tab", "train" if "task" in request.query_params else "draw")
-    return gr.Tabs(selected=wanted if wanted in TABS else "draw")
+    wanted = request.query_params.get("tab", "train" if "task" in request.query_params else None)
+    # unless the address names a tab, leave it be: the person may have chosen one before this answer came
+    return gr.Tabs(selected=wanted) if wanted in TABS else gr.skip()
 
 
 def server() -> FastAPI:
@@ -81,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     app = server()
     print(f"* Running on http://{host}:{port}", flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    # a page that follows a training holds its connection open: the end of the server does not wait for that
+    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
     return 0
 
 

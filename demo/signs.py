@@ -11,7 +11,15 @@ from train.task import UsageError
 __all__ = ["routes", "tab"]
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("signs.box.js", "signs.spell.js", "signs.camera.js", "signs.answer.js", "signs.js")
+SCRIPTS = (
+    "signs.box.js",
+    "signs.spell.js",
+    "signs.camera.js",
+    "signs.answer.js",
+    "signs.js",
+    "signs.live.js",
+    "signs.events.js",
+)
 
 
 def read_sign(image: str) -> dict:

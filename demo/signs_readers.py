@@ -2,6 +2,8 @@
 
 import threading
 
+from PIL import Image
+
 from train.task import UsageError
 
 ABOUT = {
@@ -29,7 +31,7 @@ def reader(network: str):
     with _loading:
         if network not in _loaded:
             try:
-                _loaded[network] = _load(network)
+                _loaded[network] = _warmed(_load(network))
             except UsageError as error:
                 raise NotReady(f"this network cannot be used ({error}). Train it with: {TRAIN[network]}") from error
         return _loaded[network]
@@ -46,6 +48,14 @@ def _load(network: str):
     except ImportError as error:
         raise NotReady("this copy of the program has no photo network") from error
     return SignReader()
+
+
+def _warmed(reader):
+    """The reader after two readings of nothing: a network's first answer is many times slower than the next."""
+    nothing = Image.new("RGB", (320, 240), "grey")
+    reader.read(nothing, box=None, heat=True)
+    reader.read(nothing, box=(80, 40, 240, 200), heat=True)
+    return reader
 
 
 def available() -> dict[str, dict]:

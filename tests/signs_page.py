@@ -73,6 +73,15 @@ class Server:
         return [float(edge) for edge in self.asked[-1]["box"].split(",")]
 
 
+def until(page, condition, seconds: float = 30) -> None:
+    """Let the page go on until the condition holds."""
+    for _ in range(int(seconds * 50)):
+        if condition():
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError("it did not come about in time")
+
+
 def answered(page, count: int) -> None:
     page.wait_for_function(f"+document.querySelector('.signs').dataset.answers >= {count}", timeout=30000)
 
@@ -108,7 +117,6 @@ def open_alone(page, address: str = "http://localhost/"):
 
 def open_in_app(page, app_url):
     """The real application with the hand-sign tab open."""
-    page.goto(app_url)
-    page.get_by_role("tab", name=re.compile("sign", re.IGNORECASE)).click()
+    page.goto(app_url + "?tab=sign")
     page.locator(".signs .drop").wait_for()
     return page

@@ -1,7 +1,7 @@
 """The camera and the word on the hand-sign tab, in a real browser: pytest tests/test_signs_camera.py"""
 
 import pytest
-from signs_page import STATIC, Server, answered, canned, open_alone, open_in_app, text
+from signs_page import STATIC, Server, answered, canned, open_alone, open_in_app, text, until
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def live_cameras(page) -> int:
 def test_the_camera_asks_about_one_frame_at_a_time(camera):
     server = Server(camera, at_once=False)
     start_camera(camera)
-    camera.wait_for_timeout(900)  # time for five frames, if the page did not wait for answers
-    assert len(server.waiting) == 1
-    server.waiting[0].fulfill(body=canned(), content_type="application/json")
-    answered(camera, 1)
-    camera.wait_for_timeout(600)
-    assert len(server.waiting) == 2
+    for count in (1, 2):
+        until(camera, lambda: server.waiting)
+        camera.wait_for_timeout(900)  # time for five frames, if the page did not wait for answers
+        assert len(server.asked) == count
+        server.waiting.pop().fulfill(body=canned(), content_type="application/json")
+        answered(camera, count)
     assert server.asked[0]["live"] == "1"
 
 
@@ -157,6 +157,7 @@ def test_leaving_the_tab_releases_the_camera(app_tab):
     answered(app_tab, 1)
     app_tab.get_by_role("tab", selected=False).first.click()
     app_tab.wait_for_function("window.camera.live === 0")
+    assert "stopped when you left" in app_tab.locator(".signs .problem").text_content()
 
 
 def test_a_photo_taken_with_the_camera_is_read_and_the_camera_released(camera):

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from signs_page import Server, answered, canned, choose, drawn_hand, file_of, open_alone, open_in_app, show_photo, text
+from signs_page import (
+    Server,
+    answered,
+    canned,
+    choose,
+    drawn_hand,
+    file_of,
+    open_alone,
+    open_in_app,
+    show_photo,
+    text,
+    until,
+)
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "asl-photos" / "phone" / "valid" / "images"
 
@@ -44,8 +56,7 @@ def test_a_photo_chosen_while_another_is_read_is_what_counts(tab):
     choose(tab, "one.png", file_of(drawn_hand(100, 100), "PNG"))
     tab.wait_for_function("document.querySelector('.signs').classList.contains('busy')")
     choose(tab, "two.png", file_of(drawn_hand(320, 240), "PNG"))
-    while len(server.waiting) < 2:
-        tab.wait_for_timeout(20)
+    until(tab, lambda: len(server.waiting) == 2)
     server.waiting[1].fulfill(body=canned("C", [["C", 0.9]]), content_type="application/json")
     answered(tab, 1)
     assert text(tab, ".letter") == "C"

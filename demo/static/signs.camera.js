@@ -59,7 +59,9 @@ async function readFrames({ video, longest = 480, rate = 6, running, ask, failed
     try {
       if (video.videoWidth && !document.hidden) {
         drawnTo(video, video.videoWidth, video.videoHeight, longest, canvas);
-        await ask(await asFile(canvas, "image/jpeg", 0.85), canvas.width, canvas.height);
+        const frame = await asFile(canvas, "image/jpeg", 0.85);
+        if (!running()) return; // stopped while the frame was packed
+        await ask(frame, canvas.width, canvas.height);
         failures = 0;
       }
     } catch (error) {
