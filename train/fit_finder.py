@@ -7,7 +7,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -19,8 +19,17 @@ from torch.nn import functional as F
 
 from train import checkpoint
 from train.checkpoint import Metadata
-from train.hand_finder import CELL, LABELS, QUICK, SIDE, HandFinder, boxes_of, closer_boxes_of, find_many
-from train.hand_scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, worsened, yolo_sources
+from train.hand_finder import CELL, LABELS, QUICK, SIDE, HandFinder, boxes_of, closer_boxes_of, find_many, first_look
+from train.hand_scenes import (
+    Scene,
+    Source,
+    boxed_sources,
+    cut_out_sources,
+    empty_sources,
+    scene,
+    worsened,
+    yolo_sources,
+)
 from train.task import UsageError
 
 EMPTY = 0.3  # share of scenes without a hand
@@ -44,13 +53,16 @@ class Stock:
     groups: list[list[Source]]  # each as likely as the others
     grounds: list[Source]
 
-    def see(self, body: nn.Module, near: bool, count: int, seed: int) -> Seen:
-        """New scenes, and what the body makes of them."""
+    def see(self, finder: HandFinder, near: bool, count: int, seed: int) -> Seen:
+        """New scenes, and what the body of the finder's first look, or of its second if near, makes of them."""
+        body = finder.backbone() if near else finder.body
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         features, boxes, began = [], [], time.perf_counter()
         for start in range(0, count, 32):
             chosen = [self.groups[rng.integers(len(self.groups))] for _ in range(min(32, count - start))]
             scenes = [scene(group, self.grounds, EMPTY, rng, near) for group in chosen]
+            if near:
+                scenes = [scenes[i] if scenes[i].box else _misled(finder, scenes[i], rng) for i in range(len(scenes))]
             pixels = torch.from_numpy(np.stack([one.pixels for one in scenes])).permute(0, 3, 1, 2).float() / 255
             pixels = worsened(pixels, generator).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
@@ -59,6 +71,14 @@ class Stock:
             if start // 32 % 50 == 0:
                 print(f"{start}/{count} scenes, {time.perf_counter() - began:.0f} s", flush=True)
         return Seen(torch.cat(features), torch.tensor(boxes))
+
+
+def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene:
+    """An empty scene as the second look would see it: around what the first look takes for a hand. Or as it is."""
+    if rng.random() < 0.3:
+        return empty
+    picture = Image.fromarray(empty.pixels)
+    return replace(empty, pixels=first_look(finder, [picture])[1][0].of(picture))
 
 
 def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
@@ -185,11 +205,13 @@ def fit_finder(options: argparse.Namespace) -> None:
     grounds = [source for part in trained for source in part if not source.cut_out]
     grounds += empty * max(1, len(grounds) // (4 * max(len(empty), 1)))  # a fifth of the grounds
     stock = Stock(trained, grounds)
-    finder, _ = checkpoint.load(options.start)
-    finder.to(memory_format=torch.channels_last)
-    whole = stock.see(finder.body, False, options.scenes, options.seed)
+    torch.manual_seed(options.seed)
+    finder = HandFinder()
+    finder.body.load_state_dict(checkpoint.load(options.start)[0].body.state_dict())
+    finder.eval().to(memory_format=torch.channels_last)
+    whole = stock.see(finder, False, options.scenes, options.seed)
     fit_head(finder.head, first_loss, whole, options.epochs, options.seed)
-    near = stock.see(finder.backbone(), True, options.scenes, options.seed + 1)
+    near = stock.see(finder, True, options.scenes, options.seed + 1)
     fit_head(finder.closer, second_loss, near, options.epochs, options.seed, rate=1e-3)
     figures = choose_least(finder, held_out, options.seed)
     print(figures)

@@ -5,7 +5,6 @@ landmark model, with their weights kept as they are. What they should answer is 
 the whole hand is, fingers included, and whether there is one.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
 CLOSER = 2.0  # the second look sees a square of so many times the first look's box
 OVERLAP = 0.3  # of boxes that are still taken for one hand
+MAYBE = 0.0  # logit from which a further place is looked at closely
 QUICK = torch.cpu._is_avx512_bf16_supported()  # half precision in hardware: twice as fast
 
 
@@ -152,18 +152,42 @@ def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) 
     photos = [photo if photo.mode == "RGB" else photo.convert("RGB") for photo in photos]
     if not photos:
         return []
+    hands, views = first_look(finder, photos)
+    best = second_look(finder, photos, views, [logit for (logit, _), *_ in hands])
+    least = float(finder.least)
+    found = []
+    for photo, places, (score, box) in zip(photos, hands, best, strict=True):
+        others = []
+        if score >= least:  # a second hand is looked at as closely as the first; there seldom is one
+            for logit, place in places[1:]:
+                if logit > MAYBE and not _touch(place, box):
+                    again, other = second_look(finder, [photo], [closer(photo, place)], [logit])[0]
+                    if again >= least and not _touch(other, box):
+                        others.append(other)
+        found.append(Found(box if score >= least else None, score, tuple(others)))
+    return found
+
+
+@torch.inference_mode()
+def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> tuple[list[list[tuple[float, Box]]], list[View]]:
+    """For each photo the places most like a hand, (logit, box), best first; and the view for the second look."""
+    views = [whole(photo) for photo in photos]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
-        views = [whole(photo) for photo in photos]
         answers = finder(_pixels(photos, views)).float()
-        scores, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
-        first = [_apart(*seen) for seen in zip(scores, boxes, views, strict=True)]
-        views = [closer(photo, hands[0][1]) for photo, hands in zip(photos, first, strict=True)]
-        second = finder.look_closer(_pixels(photos, views)).float()
-    boxes = [view.out(box) for view, box in zip(views, closer_boxes_of(second).tolist(), strict=True)]
-    return [
-        _found(hands, logit, box, float(finder.least))
-        for hands, logit, box in zip(first, second[:, 0].tolist(), boxes, strict=True)
-    ]
+    logits, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
+    hands = [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
+    return hands, [closer(photo, places[0][1]) for photo, places in zip(photos, hands, strict=True)]
+
+
+@torch.inference_mode()
+def second_look(
+    finder: HandFinder, photos: Sequence[Image.Image], views: Sequence[View], logits: Sequence[float]
+) -> list[tuple[float, Box]]:
+    """For each photo how surely there is a hand (0..1), with the first look's logit, and its box in the photo."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
+        answers = finder.look_closer(_pixels(photos, views)).float()
+    scores = ((answers[:, 0] + torch.tensor(logits)) / 2).sigmoid().tolist()
+    return [(s, view.out(b)) for s, view, b in zip(scores, views, closer_boxes_of(answers).tolist(), strict=True)]
 
 
 def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> Tensor:
@@ -181,17 +205,6 @@ def _apart(logits: Tensor, boxes: Tensor, view: View, most: int = 3) -> list[tup
         if len(chosen) == most:
             break
     return chosen
-
-
-def _found(hands: list[tuple[float, Box]], again: float, box: Box, least: float) -> Found:
-    """Both looks have a say in whether there is a hand; the second says where it is."""
-    score = 1 / (1 + math.exp(-(hands[0][0] + again) / 2))
-    if score < least:
-        return Found(None, score)
-    sure = hands[0][0] - 1.0
-    return Found(
-        box, score, tuple(other for logit, other in hands[1:] if logit > max(sure, 0) and not _touch(other, box))
-    )
 
 
 def _touch(a: Box, b: Box) -> bool:

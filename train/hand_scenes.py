@@ -71,6 +71,7 @@ class Scene:
 
     pixels: np.ndarray  # (192, 192, 3) uint8
     box: Box | None  # in these pixels; None = there is no hand
+    file: Path  # of the source, also where the scene does not show it
 
 
 def scene(
@@ -86,7 +87,7 @@ def scene(
     """
     source = sources[rng.integers(len(sources))]
     if rng.random() < empty:
-        return Scene(np.asarray(_nothing(grounds, source, rng)), None)
+        return Scene(np.asarray(_nothing(grounds, source, rng)), None, source.file)
     return _placed(source, grounds, rng, near)
 
 
@@ -100,13 +101,13 @@ def _placed(source: Source, grounds: Sequence[Source], rng: Generator, near: boo
         size, middle, angle = max(box[2:] - box[:2]) * SIDE / max(picture.size), None, rng.normal(0, 0.08)
         size *= rng.uniform(0.85, 1.1)
     elif near:
-        size = SIDE / CLOSER * np.exp(rng.normal(0, 0.22))
-        middle, angle = SIDE / 2 + rng.normal(0, 0.14, 2) * size, rng.normal(0, 0.25)
+        size = SIDE / CLOSER * np.exp(rng.normal(0, 0.28))
+        middle, angle = SIDE / 2 + rng.normal(0, 0.16, 2) * size, rng.normal(0, 0.2)
     else:
-        size = SIDE * np.exp(rng.uniform(np.log(0.13), np.log(0.95)))
+        size = SIDE * np.exp(rng.uniform(np.log(0.15), np.log(0.95)))
         free = max(SIDE - size, 0) / 2
         middle = SIDE / 2 + rng.uniform(-1, 1, 2) * (free + 0.1 * size)
-        angle = rng.normal(0, 0.3)
+        angle = rng.normal(0, 0.25)
     zoom = size / max(box[2:] - box[:2])
     if middle is None:
         middle = SIDE / 2 + zoom * ((box[:2] + box[2:]) / 2 - np.array(picture.size) / 2) + rng.normal(0, 4, 2)
@@ -122,7 +123,7 @@ def _placed(source: Source, grounds: Sequence[Source], rng: Generator, near: boo
     if rng.random() < 0.5:  # no seam
         mask = mask.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.5 if source.cut_out else 4))))
     behind.paste(hand, (0, 0), mask)
-    return Scene(np.asarray(behind), warp.box())
+    return Scene(np.asarray(behind), warp.box(), source.file)
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class _Warp:
         """Of the turned hand: that of an ellipse in the old box, mixed with its corners', for hands fill neither."""
         half = (self.source_box[2:] - self.source_box[:2]) / 2
         turned = self._matrix() * half
-        reach = 0.5 * np.sqrt((turned**2).sum(1)) + 0.5 * np.abs(turned).sum(1)
+        reach = 0.85 * np.sqrt((turned**2).sum(1)) + 0.15 * np.abs(turned).sum(1)
         box = np.concatenate([self.middle - reach, self.middle + reach])
         return tuple(float(value) for value in box.clip(0, SIDE))
 

@@ -12,7 +12,7 @@ SKINS = ((255, 224, 196), (241, 194, 150), (224, 172, 125), (198, 134, 92), (141
 
 def no_hand(rng: Generator, side: int = 256, kinds: Sequence[str] | None = None) -> Image.Image:
     """A picture without a hand, side x side, RGB, of one of the kinds (default: those for training)."""
-    kind = rng.choice(list(kinds or TRAINED))
+    kind = rng.choice(list(kinds or TRAINED + LIVELY))
     picture = KINDS[kind](rng, side)
     if rng.random() < 0.4:
         picture = picture.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 4))))
@@ -225,12 +225,88 @@ def plants(rng: Generator, side: int) -> Image.Image:
     return picture
 
 
+def sketch(rng: Generator, side: int) -> Image.Image:
+    """A face, a stick figure or scribbles, in outline: as drawn with a pen, or as an emoji."""
+    picture = _ground(rng, side) if rng.random() < 0.5 else Image.new("RGB", (side, side), (250, 250, 248))
+    draw, pen, thick = ImageDraw.Draw(picture), colour(rng), int(rng.integers(1, 7))
+    x, y = rng.uniform(0.25, 0.75, 2) * side
+    r = side * rng.uniform(0.08, 0.4)
+    if rng.random() < 0.3:
+        points = np.array([x, y]) + np.cumsum(rng.normal(0, side / 12, (40, 2)), 0)
+        draw.line([tuple(point) for point in points], pen, thick, "curve")
+        return picture
+    draw.ellipse([x - r, y - r, x + r, y + r], colour(rng) if rng.random() < 0.5 else None, pen, thick)
+    for eye in (-0.4, 0.4):
+        draw.ellipse([x + (eye - 0.1) * r, y - 0.4 * r, x + (eye + 0.1) * r, y - 0.1 * r], pen)
+    draw.arc([x - 0.5 * r, y - 0.3 * r, x + 0.5 * r, y + 0.6 * r], 20, 160, pen, thick)
+    if rng.random() < 0.5:  # a body; its hands have no fingers
+        draw.line([x, y + r, x, y + 3 * r], pen, thick)
+        for way in (-1, 1):
+            draw.line([x, y + 1.4 * r, x + way * 1.2 * r, y + rng.uniform(0.8, 2.4) * r], pen, thick)
+            draw.line([x, y + 3 * r, x + way * r, y + 4.5 * r], pen, thick)
+    return picture
+
+
+def robot(rng: Generator, side: int) -> Image.Image:
+    """A robot: a box with lamps for eyes, a grid for a mouth and an antenna."""
+    picture = _ground(rng, side)
+    draw = ImageDraw.Draw(picture)
+    x, y = rng.uniform(0.3, 0.7, 2) * side
+    r, metal, lamp = side * rng.uniform(0.1, 0.35), colour(rng), colour(rng)
+    draw.line([x, y - r, x, y - 1.5 * r], metal, 4)
+    draw.ellipse([x - 0.12 * r, y - 1.6 * r, x + 0.12 * r, y - 1.36 * r], lamp)
+    draw.rectangle([x - 1.2 * r, y + 1.1 * r, x + 1.2 * r, y + 3 * r], metal)
+    draw.rounded_rectangle([x - r, y - r, x + r, y + r], 0.2 * r, metal)
+    for eye in (-0.45, 0.45):
+        draw.rectangle([x + (eye - 0.2) * r, y - 0.5 * r, x + (eye + 0.2) * r, y - 0.1 * r], lamp)
+    for tooth in np.linspace(-0.6, 0.4, 6):
+        draw.rectangle([x + tooth * r, y + 0.3 * r, x + (tooth + 0.12) * r, y + 0.6 * r], (30, 30, 30))
+    return picture
+
+
+def fruit(rng: Generator, side: int) -> Image.Image:
+    """Bananas, apples and grapes: round and bent things in warm colours."""
+    picture = _ground(rng, side)
+    draw = ImageDraw.Draw(picture)
+    for _ in range(rng.integers(1, 5)):
+        x, y = rng.uniform(0.15, 0.85, 2) * side
+        r, ripe = side * rng.uniform(0.08, 0.3), tuple(int(v) for v in rng.uniform((180, 60, 20), (255, 220, 110)))
+        match rng.integers(3):
+            case 0:
+                start = rng.uniform(0, 360)
+                draw.arc([x - r, y - r, x + r, y + r], start, start + 130, ripe, max(3, int(0.35 * r)))
+            case 1:
+                draw.ellipse([x - r, y - 0.9 * r, x + r, y + r], ripe)
+                draw.line([x, y - 0.8 * r, x + 0.2 * r, y - 1.3 * r], (90, 60, 30), 4)
+            case _:
+                for place in rng.normal(0, 0.45, (14, 2)) * r + (x, y):
+                    draw.ellipse([*(place - 0.2 * r), *(place + 0.2 * r)], ripe, (60, 30, 40))
+    return picture
+
+
 KINDS: dict[str, Callable[[Generator, int], Image.Image]] = {
     draw.__name__: draw
-    for draw in (plain, gradient, noise, stripes, shapes, text, face, arm, objects, animal, bricks, plants)
+    for draw in (
+        plain,
+        gradient,
+        noise,
+        stripes,
+        shapes,
+        text,
+        face,
+        sketch,
+        arm,
+        objects,
+        animal,
+        plants,
+        bricks,
+        robot,
+        fruit,
+    )
 }
-KEPT = ("animal", "bricks", "plants")  # never trained on: they measure
+KEPT = ("bricks", "robot", "fruit")  # never trained on: they measure
 TRAINED = tuple(kind for kind in KINDS if kind not in KEPT)
+LIVELY = ("face", "animal", "sketch", "plants")  # those most like hands are drawn twice as often
 
 
 def _skin(rng: Generator) -> list[int]:
