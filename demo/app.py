@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -78,10 +79,13 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
-            print(f"demo: port {port} on {host} cannot be used ({error.strerror}); try --port {port + 1}", file=sys.stderr)
+            print(
+                f"demo: port {port} on {host} cannot be used ({error.strerror}); try --port {port + 1}", file=sys.stderr
+            )
             return 2
     app = server()
     print(f"* Running on http://{host}:{port}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files are removed, as after Ctrl-C
     # a page that follows a training holds its connection open: the end of the server does not wait for that
     uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
     return 0

@@ -157,6 +157,16 @@ class Slots:
                 training.ended.set()
                 self._advance()
 
+    def close(self, seconds: float = 2) -> None:
+        """Ends all trainings and waits for that, `seconds` at most."""
+        with self._lock:
+            everyone = [*self._line, *self._running.values()]
+        for training in everyone:
+            self.leave(training, "stop")
+        until = time.monotonic() + seconds
+        for training in everyone:
+            training.ended.wait(max(0, until - time.monotonic()))
+
     def find(self, run: str) -> Training:
         """The training of that id, in the line or in a slot. Raises UsageError."""
         with self._lock:

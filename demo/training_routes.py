@@ -1,6 +1,7 @@
 """Plain routes of the training tab: a run is one streamed answer, and ends when nobody reads it any more."""
 
 import asyncio
+import atexit
 import json
 import time
 from collections.abc import AsyncIterator
@@ -32,8 +33,11 @@ shelf = Shelf()
 slots = Slots(limits, partial(train, load=shelf.splits, plan=plan(), store=store))
 
 
-class Refused(UsageError):
-    """A request that cannot be read at all."""
+@atexit.register
+def close() -> None:
+    """A thread that computes while Python ends would crash it; and nothing stays on the disk."""
+    slots.close()
+    store.clear()
 
 
 def routes(app: FastAPI) -> None:

@@ -1,6 +1,5 @@
 """Networks that were trained in the page: kept on disk for a while, never in place of the shipped ones."""
 
-import atexit
 import shutil
 import tempfile
 import threading
@@ -17,7 +16,7 @@ MOST_BYTES = 500_000_000
 
 
 class Store:
-    """A folder of checkpoints, one a run; the oldest go when there are too many, and all when the app ends."""
+    """A temporary folder of checkpoints, one a run; the oldest go when there are too many."""
 
     def __init__(self, most_runs: int = MOST_RUNS, most_bytes: int = MOST_BYTES):
         self.most_runs, self.most_bytes = most_runs, most_bytes
@@ -30,7 +29,6 @@ class Store:
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="digits-and-signs-runs-"))
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
             path = self._folder / f"{run}.safetensors"
             checkpoint.save(path, model, metadata)
             self._kept.pop(run, None)
@@ -47,3 +45,10 @@ class Store:
             if run not in self._kept:
                 raise UsageError("This run's network is no longer on the server. Train it again to use it.")
             return self._folder / f"{run}.safetensors"
+
+    def clear(self) -> None:
+        """Remove everything."""
+        with self._lock:
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder, self._kept = None, {}

@@ -45,13 +45,14 @@ def host():
     def make(load=tiny_splits, **limits):
         store = Store()
         slots = Slots(Limits(**limits), partial(train, load=load, plan=Plan(), store=store))
-        made.append(slots)
+        made.append((slots, store))
         return slots, store
 
     yield make
-    for slots in made:
-        for training in [*slots._line, *slots._running.values()]:
-            slots.leave(training)
+    for slots, store in made:
+        slots.close()
+        assert slots.busy == slots.waiting == 0
+        store.clear()
 
 
 def begin(slots, wire=ENDLESS, pace="run"):
@@ -312,6 +313,9 @@ def test_the_store_forgets_the_oldest():
         store.path("a")
     with pytest.raises(UsageError):
         store.path("../../etc/passwd")
+    folder = store.path("c").parent
+    store.clear()
+    assert not folder.exists()
 
 
 def test_the_shelf_loads_once_for_the_same_settings():

@@ -223,3 +223,17 @@ def test_raw_values_are_refused_in_plain_words(app_url, value):
         urllib.request.urlopen(urllib.request.Request(f"{app_url}train/run", body))
     assert refusal.value.code == 400
     assert re.search("whole number|not JSON", json.load(refusal.value)["error"])
+
+
+def test_a_reload_ends_the_run_and_keeps_it(app_url, page):
+    opened(page, app_url)
+    press(page, "start")
+    wait_for(page, "points > 2")
+    page.reload()
+    page.wait_for_selector(".train.ready", state="visible")
+    wait_until_idle(app_url, 1)
+    row = page.locator(".train .runs tbody tr")
+    assert "page was closed" in row.text_content()
+    with page.expect_download() as file:
+        row.get_by_text("Weights").click()
+    assert checkpoint.read_metadata(file.value.path()).epochs > 0

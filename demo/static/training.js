@@ -139,7 +139,7 @@ function fact(name, text) {
   find(`[data-fact="${name}"]`).textContent = text;
 }
 
-const clock = (seconds) => (seconds < 60 ? `${Math.max(0, Math.ceil(seconds))} s` : `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`);
+const clock = (seconds) => (seconds < 60 ? `${Math.max(0, Math.ceil(seconds))} s` : `${Math.floor(seconds / 60)} min ${Math.ceil(seconds % 60)} s`.replace(" 0 s", ""));
 
 function state(name) {
   root.dataset.state = name;
@@ -161,7 +161,7 @@ function state(name) {
     waiting: current?.place ? `Waiting for a free slot: number ${current.place} in line` : "Starting…",
     loading: "Loading the images…",
     training: "Training",
-    paused: "Paused",
+    paused: `Paused. A pause may last ${clock(CHOICES.limits.pause)}.`,
   }[name];
 }
 
@@ -205,7 +205,12 @@ function keepCell(run, cell) {
   cell.className = "keep";
   cell = cell.appendChild(document.createElement("div"));
   for (const [form, title] of [["safetensors", "Weights"], ["onnx", "ONNX"]]) {
-    cell.append(Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}&form=${form}`), download: `run-${run.number}.${form}`, textContent: title }));
+    const link = Object.assign(document.createElement("a"), { href: address(`train/keep?run=${run.id}&form=${form}`), textContent: title });
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      download(link.href, `run-${run.number}.${form}`).catch((error) => problem(error.message));
+    });
+    cell.append(link);
   }
   const copy = (text, title, help) => {
     const button = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: title, title: help });
@@ -216,6 +221,13 @@ function keepCell(run, cell) {
   const use = Object.assign(document.createElement("button"), { type: "button", className: "link", textContent: "Try" });
   use.addEventListener("click", () => trial.choose(run));
   cell.append(use);
+}
+
+/** Saves a file of the server's, or says why there is none: it forgets runs after a while. */
+async function download(from, name) {
+  const reply = await fetch(from).catch(() => { throw new Error("The server does not answer. Is it still running?"); });
+  if (!reply.ok) throw new Error((await reply.json().catch(() => ({}))).error || "The server could not make this file.");
+  save(name, await reply.blob(), "application/octet-stream");
 }
 
 async function copied(button, text) {
@@ -259,6 +271,9 @@ for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("
 const redraw = () => [...Object.values(charts), sights, trial].forEach((each) => each.redraw());
 new MutationObserver(redraw).observe(document.body, { attributeFilter: ["class"] });
 window.addEventListener("pagehide", () => {
+  // the run that trains now ends, and its network is kept as it is
+  if (current?.run) Object.assign(current.run, { ended: WHY.gone, kept: current.run.points.length > 0 });
+  runs.save();
   if (current?.run?.id) navigator.sendBeacon(address("train/steer"), JSON.stringify({ run: current.run.id, do: "stop" }));
   current?.abort.abort();
 });

@@ -1,4 +1,4 @@
-// The runs of this browser: remembered over a reload, listed, chosen for the plot, kept as CSV.
+// The runs of this browser tab: remembered over a reload, listed, chosen for the plot, kept as CSV.
 
 const KEPT_AS = "digits-and-signs.runs";
 const MOST_RUNS = 24;
@@ -8,16 +8,15 @@ function createRuns(root, { changed, keep }) {
   const body = root.querySelector(".runs tbody");
   let runs = [];
   try {
-    runs = JSON.parse(localStorage.getItem(KEPT_AS)) ?? [];
+    runs = JSON.parse(sessionStorage.getItem(KEPT_AS)) ?? [];
   } catch {
     runs = []; // a private window, or somebody else's data
   }
   if (!Array.isArray(runs)) runs = [];
-  for (const run of runs) if (!run.ended) Object.assign(run, { ended: "page was closed" });
 
   function save() {
     try {
-      localStorage.setItem(KEPT_AS, JSON.stringify(runs));
+      sessionStorage.setItem(KEPT_AS, JSON.stringify(runs));
     } catch {
       // no room, or not allowed: they last as long as the page
     }
