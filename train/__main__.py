@@ -14,7 +14,7 @@ from train.calibrate import temperature_for
 from train.checkpoint import Metadata
 from train.data import load_splits, load_test
 from train.dataset import Splits
-from train.extra_digits import about_extra, with_extra
+from train.extra_digits import UNSURE_BELOW, about_extra, with_extra
 from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
 from train.machine import plan
 from train.models import build, parameter_count, summary
@@ -55,8 +55,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
     parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: learn also from pen strokes (UCI's "
                         "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
-    parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo "
-                        "network: a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
+    parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo network: "
+                        "a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
@@ -123,7 +123,9 @@ def _train(options: argparse.Namespace) -> int:
         raise UsageError("--strokes holds digits: it goes with mnist")
     if options.strokes:
         splits = with_extra(splits, options.strokes)
-    metadata = describe(task, recipe, splits, options.seed).but(notes=about_extra() if options.strokes else {})
+    metadata = describe(task, recipe, splits, options.seed)
+    if options.strokes:
+        metadata = metadata.but(notes=about_extra(), unsure_below=UNSURE_BELOW)
     steps = -(-len(splits.train) // recipe.batch_size)
     if options.resume:
         _resume(run, partial, metadata)

@@ -135,7 +135,7 @@ def leave_out(looked: Looked, groups: Sequence[str], how: Plan, seed: int = 0) -
         pass
     result = {}
     for group in groups:
-        which = torch.tensor([name == group for name in looked.groups])
+        which = torch.tensor([name == group for name in looked.groups]) & (looked.labels != NO_CLASS)
         with torch.inference_mode():
             result[group] = run.result(_as_pixels(looked.plain[which]).float()), looked.labels[which]
     return result

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from train.dataset import Images
+from train.dataset import NO_CLASS, Images
 from train.hands import STORED_CONTEXT, STORED_SIDE, Box, crop, whole
 from train.images import PictureError, on_ground, open_picture
 from train.task import LETTERS, UsageError
@@ -123,11 +123,9 @@ class Crops:
 
 
 def load_crops(photos: Sequence[Photo], finder: Finder | None = None, tell: Callable[[str], None] = print) -> Crops:
-    """Crops of all photos that show one of the 24 letters. Unreadable pictures are told and left out."""
+    """Crops of all photos; those of J and Z, which move, are labelled NO_CLASS. Unreadable ones are told, left out."""
     pixels, labels, groups = [], [], []
     for photo in photos:
-        if photo.letter not in LETTERS:
-            continue
         try:
             picture, box = open_hand(photo, finder)
         except PictureError as error:
@@ -137,7 +135,7 @@ def load_crops(photos: Sequence[Photo], finder: Finder | None = None, tell: Call
         if stored.shape[2] == 3:
             stored = np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
         pixels.append(torch.tensor(stored).permute(2, 0, 1))
-        labels.append(LETTERS.index(photo.letter))
+        labels.append(LETTERS.index(photo.letter) if photo.letter in LETTERS else NO_CLASS)
         groups.append(photo.group)
     if not pixels:
         raise UsageError("none of the photos can be used")

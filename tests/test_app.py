@@ -1,0 +1,84 @@
+"""The application as a Space and as a newcomer start it, and its named endpoints."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def seven(file: Path) -> str:
+    """A seven in thick dark ink on white, as a PNG file."""
+    page = Image.new("L", (280, 280), 255)
+    ImageDraw.Draw(page).line([(80, 60), (200, 60), (130, 230)], fill=20, width=16, joint="curve")
+    page.save(file)
+    return str(file)
+
+
+def test_a_space_starts_the_file_and_reads_a_digit_over_http(tmp_path):
+    client = pytest.importorskip("gradio_client")
+    port = free_port()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_SERVER_PORT": str(port)}
+    log = tmp_path / "log.txt"
+    with log.open("wb") as file:
+        server = subprocess.Popen([sys.executable, "demo/app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
+    try:
+        until = time.monotonic() + 120
+        while f"http://127.0.0.1:{port}" not in log.read_text() and time.monotonic() < until and server.poll() is None:
+            time.sleep(0.2)
+        while time.monotonic() < until:
+            try:
+                api = client.Client(f"http://127.0.0.1:{port}/", verbose=False)
+                break
+            except OSError:
+                time.sleep(0.2)
+        assert api.predict(client.handle_file(seven(tmp_path / "7.png")), api_name="/digit")["label"] == "7"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_the_named_endpoints_are_there(app_url):
+    api = pytest.importorskip("gradio_client").Client(app_url, verbose=False)
+    assert {"/digit", "/sign", "/train"} <= set(api.view_api(return_format="dict")["named_endpoints"])
+
+
+def test_a_picture_without_a_hand_gets_no_letter_over_http(app_url, tmp_path):
+    client = pytest.importorskip("gradio_client")
+    noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    answer = client.Client(app_url, verbose=False).predict(
+        client.handle_file(str(tmp_path / "noise.png")), api_name="/sign"
+    )
+    assert answer["label"] is None and "No hand sign" in answer["note"]
+
+
+def test_a_port_in_use_is_said_in_plain_words():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "demo", "--port", str(port)], cwd=ROOT, capture_output=True, text=True
+        )
+    assert done.returncode == 2 and f"port {port} on 127.0.0.1 cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "70000", "-1"])
+def test_an_impossible_port_is_refused(port):
+    done = subprocess.run([sys.executable, "-m", "demo", "--port", port], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "whole number from 1 to 65535" in done.stderr
