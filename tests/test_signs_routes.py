@@ -1,5 +1,6 @@
 """The route that the hand-sign tab asks, without a browser: pytest tests/test_signs_routes.py"""
 
+import base64
 import io
 import random
 
@@ -59,6 +60,15 @@ def test_a_picture_lying_on_its_side_is_measured_upright(client):
     answer = post(client, file.getvalue(), preview="1").json()
     assert (answer["width"], answer["height"]) == (200, 300)
     assert answer["preview"].startswith("data:image/jpeg;base64,")
+
+
+def test_an_iphones_photo_is_read_and_sent_back_as_jpeg(client):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="this system has no HEIC decoder")
+    pillow_heif.register_heif_opener()
+    answer = post(client, file_of(drawn_hand(), "HEIF"), preview="1").json()
+    assert (answer["width"], answer["height"]) == (320, 240)
+    shown = Image.open(io.BytesIO(base64.b64decode(answer["preview"].split(",")[1])))
+    assert shown.format == "JPEG" and shown.size == (320, 240)
 
 
 @pytest.mark.parametrize(

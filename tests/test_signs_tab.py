@@ -193,5 +193,5 @@ def test_a_real_photo_is_read_from_end_to_end(app_tab):
         pytest.skip("the photos for measuring are not on this machine")
     choose(app_tab, "photo.jpg", photos[0].read_bytes())
     answered(app_tab, 1)
-    assert text(app_tab, ".letter") in set("ABCDEFGHIKLMNOPQRSTUVWXY?–")
+    assert text(app_tab, ".letter") == "B"
     assert app_tab.locator(".signs .seen").is_visible()
