@@ -10,7 +10,7 @@ function createAnswer(root) {
     bar.className = "bar";
     bar.innerHTML = "<div><i><b></b></i></div><span>" + digit + "</span>";
     find(".bars").append(bar);
-    return bar;
+    return { bar, column: bar.querySelector("i"), percent: bar.querySelector("b") };
   });
   let readings = [];
   let chosen = null; // the digit whose bars the user asked for; the last one otherwise
@@ -34,14 +34,14 @@ function createAnswer(root) {
   function showBars() {
     const reading = readings[Math.min(chosen ?? readings.length - 1, readings.length - 1)];
     const best = reading ? ranked(reading.probabilities)[0] : -1;
-    bars.forEach((bar, digit) => {
+    bars.forEach(({ bar, column, percent: above }, digit) => {
       const p = reading ? reading.probabilities[digit] : 0;
-      bar.querySelector("i").style.height = 100 * p + "%";
-      bar.querySelector("b").textContent = p >= 0.01 ? percent(p) : "";
+      column.style.height = (100 * p).toFixed(1) + "%";
+      write(above, p >= 0.01 ? percent(p) : "");
       bar.classList.toggle("best", digit === best && reading.label !== null);
     });
     const place = readings.indexOf(reading) + 1;
-    which.textContent = readings.length > 1 ? "Digit " + place + " of " + readings.length : "";
+    write(which, readings.length > 1 ? "Digit " + place + " of " + readings.length : "");
     [...tiles.children].forEach((tile, i) => tile.setAttribute("aria-pressed", i === place - 1));
   }
 
@@ -49,7 +49,7 @@ function createAnswer(root) {
     const count = Math.max(1, readings.length);
     while (tiles.children.length > count) tiles.lastChild.remove();
     while (tiles.children.length < count) tiles.append(makeTile());
-    root.style.setProperty("--tiles", count);
+    tiles.style.setProperty("--tiles", count);
     root.classList.toggle("several", count > 1);
     [...tiles.children].forEach((tile, i) => fillTile(tile, readings[i], readings.length > 1));
   }
@@ -69,10 +69,10 @@ function createAnswer(root) {
   function show(list) {
     readings = list;
     if (chosen !== null && chosen >= list.length) chosen = null;
-    number.textContent = list.map((reading) => reading.label ?? "?").join("");
+    write(number, list.map((reading) => reading.label ?? "?").join(""));
     number.style.setProperty("--digits", Math.max(1, list.length));
     number.classList.toggle("unsure", list.some((r) => r.label === null || r.confidence < 0.7));
-    words.textContent = list.length ? wordsFor(list) : "";
+    write(words, list.length ? wordsFor(list) : "");
     root.dataset.answer = number.textContent;
     showTiles();
     showBars();
@@ -92,6 +92,11 @@ function createAnswer(root) {
   };
 }
 
+/** Writing what is there already would make the browser lay the page out again. */
+function write(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 function ranked(probabilities) {
   return probabilities.map((_, digit) => digit).sort((a, b) => probabilities[b] - probabilities[a]);
 }
@@ -99,7 +104,7 @@ function ranked(probabilities) {
 function fillTile(tile, reading, several) {
   const [seen, heat, label] = tile.children;
   tile.disabled = !several;
-  label.textContent = several ? (reading.label ?? "?") : "";
+  write(label, several ? (reading.label ?? "?") : "");
   const name = reading ? (reading.label ?? "something unknown") : "nothing yet";
   tile.setAttribute("aria-label", "What the network sees: " + name);
   drawPixels(seen, reading?.seen, (v) => [v, v, v, 255]);

@@ -1,6 +1,7 @@
 // Questions to the server, newest first: an answer that a newer one has overtaken is never shown.
 
-const LIVE_GAP = 70; // milliseconds between readings while the pen is down
+const LIVE_GAP = 70; // milliseconds between readings while the pen is down, and
+const LIVE_SHARE = 3; // so many times as long as a reading takes: a busy server is left in peace until pen-up
 const RETRY = 2000;
 
 /**
@@ -13,11 +14,12 @@ function createAsker(prepare, { answered, troubled }) {
   let flight = null; // {seq, key, abort, timer}
   let later = 0;
   let lastAsked = 0;
+  let took = 0;
 
   function ask(finished) {
     if (flight && !finished) return; // it asks again when the answer is here
     clearTimeout(later);
-    const wait = finished ? 0 : lastAsked + LIVE_GAP - performance.now();
+    const wait = finished ? 0 : lastAsked + Math.max(LIVE_GAP, LIVE_SHARE * took) - performance.now();
     if (wait > 0) later = setTimeout(send, wait, false);
     else send(finished);
   }
@@ -38,6 +40,7 @@ function createAsker(prepare, { answered, troubled }) {
       const answer = await post(question, mine.abort);
       if (flight !== mine) return;
       flight = null;
+      took = performance.now() - lastAsked;
       if (mine.seq < shown) return;
       shown = mine.seq;
       answered(answer, mine);

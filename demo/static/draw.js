@@ -3,6 +3,7 @@
 const root = element.querySelector(".draw");
 const $ = (selector) => root.querySelector(selector);
 const canvas = $(".ink");
+const trouble = $(".trouble");
 const answer = createAnswer(root);
 const pad = createPad(canvas, changed);
 const asker = createAsker(question, { answered, troubled });
@@ -41,30 +42,26 @@ function nothing() {
   asker.forget();
   answer.forget();
   boxes([]);
-  say("");
+  write(trouble, "");
   root.dataset.state = "empty";
-  $(".spoken").textContent = "";
+  write($(".spoken"), "");
 }
 
 function answered({ readings }, { seq, finished }) {
-  say("");
-  $(".problem").textContent = "";
+  write(trouble, "");
+  write($(".problem"), "");
   answer.show(readings);
   boxes(readings);
   root.dataset.state = readings.every((reading) => reading.label !== null) ? "read" : "unsure";
   root.dataset.seq = seq;
-  if (finished || !pad.drawing()) $(".spoken").textContent = answer.spoken();
+  if (finished || !pad.drawing()) write($(".spoken"), answer.spoken());
 }
 
 function troubled(message) {
   root.dataset.state = "trouble";
   answer.show([]);
   boxes([]);
-  say(message);
-}
-
-function say(message) {
-  if ($(".trouble").textContent !== message) $(".trouble").textContent = message;
+  write(trouble, message);
 }
 
 /** Marks on the sheet which ink was taken for which digit; a lone drawn digit needs no mark. */
@@ -73,6 +70,7 @@ function boxes(readings) {
   const [left, top, width] = picture ? placed(picture.bitmap) : [0, 0, SHEET.width];
   const scale = picture ? width / picture.bitmap.width : 1;
   const marks = readings.length > 1 || picture ? readings.filter((reading) => reading.box) : [];
+  if (!marks.length && !$(".boxes").firstChild) return;
   $(".boxes").replaceChildren(
     ...marks.map((reading) => {
       const mark = document.createElement("span");
