@@ -183,6 +183,21 @@ def test_no_hand_is_no_letter(tab):
     assert tab.locator(".signs .bar").count() == 0
 
 
+def test_where_no_hand_was_found_a_frame_can_be_drawn_anywhere(tab):
+    server = Server(tab)
+    server.answer = canned(None, note="No hand sign found.")
+    choose(tab, "room.jpg", file_of(drawn_hand()))
+    answered(tab, 1)
+    assert "Draw a frame" in text(tab, ".hint")
+    area = tab.locator(".signs .picture").bounding_box()
+    tab.mouse.move(area["x"] + 0.4 * area["width"], area["y"] + 0.2 * area["height"])
+    tab.mouse.down()
+    tab.mouse.move(area["x"] + 0.7 * area["width"], area["y"] + 0.9 * area["height"], steps=3)
+    tab.mouse.up()
+    answered(tab, 2)
+    assert server.box() == pytest.approx([128, 48, 224, 216], abs=3)
+
+
 def test_the_page_says_that_j_and_z_are_not_read(tab):
     assert "J and Z are movements" in text(tab, ".about")
 

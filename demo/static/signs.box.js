@@ -20,9 +20,13 @@ function cropBox(picture, frame, changed) {
   let drag = null;
   let timer = 0;
 
+  // a frame around nearly everything leaves no room beside it: dragging within draws a new one
+  const whole = () => (box[2] - box[0]) * (box[3] - box[1]) > 0.85 * size[0] * size[1];
+
   function paint(mirrored) {
     frame.hidden = !box;
     if (!box) return;
+    frame.classList.toggle("whole", whole());
     const [width, height] = size;
     const left = mirrored ? width - box[2] : box[0];
     frame.style.left = `${(100 * left) / width}%`;
@@ -39,7 +43,7 @@ function cropBox(picture, frame, changed) {
   function start(event) {
     if (!editable || event.button > 0 || drag) return;
     const edge = event.target.dataset.edge;
-    const inside = !edge && event.target.closest(".box");
+    const inside = !edge && event.target.closest(".box") && !whole();
     drag = { id: event.pointerId, edge: edge || (inside ? "move" : "new"), from: at(event), box, moved: false };
     picture.setPointerCapture(event.pointerId);
     event.preventDefault();

@@ -79,10 +79,12 @@ async function askPhoto(box = null) {
 }
 
 async function showPhotoAnswer(answer) {
+  show("photo");
   if (!frame.busy()) {
     const whole = [0, 0, photo.width, photo.height];
     frame.show(answer.box || whole, photo.width, photo.height);
   }
+  if (!answer.box) find(".hint").textContent = "Is there a hand? Draw a frame around it.";
   find(".chip").textContent = answer.label || "";
   panel.show(answer);
   panel.ring(answer.label ? answer.top[0][1] : 0);
