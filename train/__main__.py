@@ -94,10 +94,14 @@ def _train_photos(options: argparse.Namespace) -> int:
     result = measure(run.result, splits.validation, HANDS, run.plan)
     out = options.out or checkpoint.default_path("asl", recipe.name)
     about = describe(HANDS, recipe, splits, options.seed)
-    temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
-    metadata = about.but(network="hand-reader", epochs=recipe.epochs, temperature=temperature)
     notes = {"groups": sorted(set(looked.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
-    metadata = metadata.but(notes=notes)
+    metadata = about.but(
+        network="hand-reader",
+        epochs=recipe.epochs,
+        temperature=fit_photos.TEMPERATURE,
+        unsure_below=fit_photos.UNSURE_BELOW,
+        notes=notes | {"refuse_below": fit_photos.REFUSE_BELOW},
+    )
     if options.leave_out:
         metadata = metadata.but(test_accuracy=result.accuracy, test_count=result.count)
     checkpoint.save(out, fit_photos.whole(run, backbone), metadata, half=True)
