@@ -1,6 +1,7 @@
 """Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none worth the name."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ from train import checkpoint
 from train.digits import even_out
 from train.images import open_picture
 from train.ink import find_ink
-from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together
+from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together, without_marks
 from train.reading import Reading, ranked, refused
 from train.strokes import extent, redraw
 
 NOTHING = "Nothing is drawn here yet."
 ONLY_A_DOT = "That is only a dot."
 NO_DIGIT = "This does not look like a digit."
-DOT = 0.025  # of the sheet's longer side: movements or ink within that are a dot
-JOIN_BY = 0.1  # two pieces are one digit if that reads better than both alone, by so much
-WIDE = 1.05  # width by height from which ink may be two digits that touch
+DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
+WIDE = 1.15  # width by height from which ink may be two digits that touch
+PART_FROM = 0.6  # ink is parted if all its parts together read better than that
+DOUBTFUL = 1 / 3  # of the pieces on a sheet being no digits, the others are none either: a scribble has parts like a 1
 MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
 
 
@@ -72,7 +74,7 @@ class DigitReader:
         height, width = ink.strength.shape
         whole = (ink.left * ink.scale, ink.top * ink.scale,
                  (ink.left + width) * ink.scale, (ink.top + height) * ink.scale)  # fmt: skip
-        if max(width, height) < max(DOT * max(picture.size) / ink.scale, 5):
+        if max(width, height) < max(DOT / 2 * max(picture.size) / ink.scale, 5):
             return [refused(ONLY_A_DOT, box=whole)]
         sheet = sheet_of(ink)
         groups = self._settled(sheet.groups[:MOST_DIGITS], lambda group: even_out(sheet.cut(group)[0]))
@@ -102,34 +104,42 @@ class DigitReader:
         taken, result = set(), []
         for index in np.argsort(-both).tolist():
             first, second = pairs[index]
-            if not taken & {first, second} and both[index] > JOIN_BY + alone[first] * alone[second]:
+            if not taken & {first, second} and both[index] > alone[first] * alone[second]:
                 taken |= {first, second}
                 result.append(joint[index])
         return in_reading_order(result + [group for index, group in enumerate(groups) if index not in taken])
 
     def _parted(self, strength: np.ndarray, x: int, y: int) -> list[tuple[np.ndarray, int, int]]:
-        """Ink that is too wide for one digit, parted where both sides read best; otherwise as it is."""
+        """Ink that is too wide for one digit, parted so that all parts together read best; otherwise as it is.
+
+        Every stretch between two of the places to cut is read as a digit; the best row of stretches is found as the
+        best way from the left end to each place (dynamic programming).
+        """
         height, width = strength.shape
         if width < WIDE * height or height < 8:
             return [(strength, x, y)]
-        columns = cuts(strength)
-        halves = [half for column in columns for half in (strength[:, :column], strength[:, column:])]
-        seen = [even_out(part) for part in (strength, *halves)]
-        if any(part is None for part in seen):
+        places = [0, *cuts(strength), width]
+        stretches = [
+            (left, right)
+            for right in range(1, len(places))
+            for left in range(right)
+            if 0.15 * height < places[right] - places[left] < WIDE * height
+        ]
+        seen = [even_out(strength[:, places[left] : places[right]]) for left, right in stretches]
+        blank = np.zeros((28, 28), np.uint8)
+        sure = self.probabilities(np.stack([blank if part is None else part for part in seen])).max(axis=1)
+        best = {0: (1.0, [])}
+        for (left, right), confidence in zip(stretches, sure.tolist(), strict=True):
+            if left in best and best[left][0] * confidence > best.get(right, (0.0,))[0]:
+                best[right] = best[left][0] * confidence, [*best[left][1], places[left]]
+        together, starts = best.get(len(places) - 1, (0.0, []))
+        whole = even_out(strength) if width < 1.5 * height else None  # no digit is wider
+        alone = 0.0 if whole is None else float(self.probabilities(whole[None]).max())
+        too_narrow = width < 0.4 * height * len(starts)  # letters fall apart into many strokes, numbers do not
+        if together <= max(alone, PART_FROM) or too_narrow:
             return [(strength, x, y)]
-        sure = self.probabilities(np.stack(seen)).max(axis=1)
-        whole = sure[0] if width < 1.5 * height else 0.0  # no digit is that wide
-        if not columns or whole > 0.9:
-            return [(strength, x, y)]
-        wide_left = np.array([column > WIDE * height for column in columns])
-        wide_right = np.array([width - column > WIDE * height for column in columns])
-        # a half that is still wide will be parted again: its own reading says little
-        both = np.where(wide_left, 0.6, sure[1::2]) * np.where(wide_right, 0.6, sure[2::2])
-        best = int(both.argmax())
-        if both[best] <= max(whole, 0.3):
-            return [(strength, x, y)]
-        column = columns[best]
-        return self._parted(_cropped(strength[:, :column]), x, y) + self._parted(strength[:, column:], x + column, y)
+        ends = [*starts[1:], width]
+        return [(strength[:, left:right], x + left, y) for left, right in zip(starts, ends, strict=True)]
 
     def probabilities(self, seen: np.ndarray) -> np.ndarray:
         """(N, 28, 28) uint8 -> (N, 10) float32, calibrated."""
@@ -143,7 +153,11 @@ class DigitReader:
             scores = self.model.classifier(maps)
             heats = class_activation(maps, self._gradient(maps, scores.argmax(dim=1)))
             probabilities = self._softmax(scores).numpy()
-        return [self._answer(*each) for each in zip(probabilities, seen, heats, boxes, strict=False)]
+        readings = [self._answer(*each) for each in zip(probabilities, seen, heats, boxes, strict=False)]
+        strange = sum(reading.label is None for reading in readings)
+        if len(readings) > 1 and strange >= DOUBTFUL * len(readings):
+            return [replace(reading, label=None, note=reading.note or NO_DIGIT) for reading in readings]
+        return readings
 
     def _gradient(self, maps: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
         """The gradient of each picture's winning score by its feature maps (N, C, h, w)."""
@@ -166,7 +180,7 @@ class DigitReader:
         return Reading(label, confidence, **about)
 
     def _input(self, seen: np.ndarray) -> torch.Tensor:
-        pixels = torch.from_numpy(np.ascontiguousarray(seen)).unsqueeze(1).float()
+        pixels = torch.from_numpy(np.array(seen)).unsqueeze(1).float()
         return (pixels / 255 - self.about.mean) / self.about.std
 
     def _softmax(self, scores: torch.Tensor) -> torch.Tensor:
@@ -196,13 +210,7 @@ def _stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
         # a stroke has a width too: without one nothing would lie over a vertical line
         pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
     kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
-    return in_reading_order(together(kept))
-
-
-def _cropped(strength: np.ndarray) -> np.ndarray:
-    """Without the empty columns that a cut leaves on the right."""
-    filled = np.flatnonzero((strength >= 64).any(axis=0))
-    return strength[:, : filled[-1] + 1] if len(filled) else strength
+    return in_reading_order(without_marks(together(kept)))
 
 
 def _fused(model: torch.nn.Module) -> torch.nn.Module:

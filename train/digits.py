@@ -29,9 +29,12 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
     inside = distance(inked, WORK // 2)
     size = strength_box(work, 128)[1]
     length = max(size)
-    if float(inside.max()) > 0.45 * length and min(size) > 0.85 * length:
+    thickest = float(inside.max())
+    if thickest > 0.45 * length and min(size) > 0.85 * length:
         return None
-    radius = stroke_radius(inside)
+    solid = thickest > 0.42 * min(size) and length < 1.9 * min(size)
+    # a brush too thick for the digit has filled it: what its strokes were is lost, but its outline tells 0, 6 and 8
+    radius = thickest / 2 if solid else stroke_radius(inside)
     # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
     wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)
     grow = PEN_RADIUS * wanted / BOX - radius

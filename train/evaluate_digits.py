@@ -106,7 +106,7 @@ def _label(readings: list[Reading]) -> str:
 
 def _png(picture) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

@@ -9,6 +9,7 @@ from train.ink import Ink
 
 COARSE = 180  # pixels of the longer side of the small copy that pieces are found on
 INKED = 64  # of 255, on that copy: thin strokes are faint there
+MARK = 0.3  # of the largest digit's longer side: less is a slip of the pen, no digit
 SPECK = 0.02  # of the largest piece's ink: less is dirt
 MOST_PIECES = 40  # more is no number, but a text, a drawing or noise
 
@@ -68,7 +69,7 @@ def sheet_of(ink: Ink) -> Sheet:
     whole = Image.fromarray(ink.strength)
     coarse = np.asarray(whole.reduce(step) if step > 1 else whole)
     labels, pieces = connected(coarse >= INKED)
-    groups = in_reading_order(together(without_dirt(pieces, coarse.shape, ink.from_photo)))
+    groups = in_reading_order(without_marks(together(without_dirt(pieces, coarse.shape, ink.from_photo))))
     return Sheet(ink.strength, labels, step, groups, len(groups) == 1 and len(groups[0].labels) == len(pieces))
 
 
@@ -159,6 +160,12 @@ def _gap(piece: Piece, group: Piece) -> int:
     return max(across, 0) + max(down, 0)
 
 
+def without_marks(groups: list[Piece]) -> list[Piece]:
+    """Leave out marks that are small beside the digits: dots, slips of the pen."""
+    largest = max(max(group.width, group.height) for group in groups)
+    return [group for group in groups if max(group.width, group.height) > MARK * largest]
+
+
 def close_pairs(groups: list[Piece]) -> list[tuple[int, int]]:
     """Which two groups may yet be one digit: a 4 whose strokes do not meet, an 8 of two rings."""
     tallest = max(group.height for group in groups)
@@ -186,17 +193,16 @@ def in_reading_order(groups: list[Piece]) -> list[Piece]:
 
 
 def cuts(strength: np.ndarray) -> list[int]:
-    """Columns where two touching digits may be parted: where there is least ink, at least a fifth from the sides."""
+    """Columns where touching digits may be parted: where there is least ink, from left to right."""
     height, width = strength.shape
     ink = strength.sum(axis=0, dtype=np.int64) / 255
-    reach = max(width // 40, 1)
+    reach = max(width // 80, 1)
     ink = np.convolve(ink, np.ones(2 * reach + 1) / (2 * reach + 1), mode="same")
-    least = min(width // 5, height // 4)
-    places = []
-    order = np.argsort(ink[least : width - least], kind="stable") + least
-    for column in order.tolist():
-        if all(abs(column - other) > height / 8 for other in places):
+    margin = height // 10
+    places: list[int] = []
+    for column in (np.argsort(ink[margin : width - margin], kind="stable") + margin).tolist():
+        if all(abs(column - other) > height / 10 for other in places):
             places.append(column)
-        if len(places) == 4:
+        if len(places) >= min(5 * width / height, 20):
             break
     return sorted(places)
