@@ -36,7 +36,7 @@ class Glimpse:
         # shuffled, because near-copies may lie side by side
         self.order = torch.randperm(len(splits.validation), generator=torch.Generator().manual_seed(0))
         self.last: deque = deque()  # of (when, Measure)
-        self.at, self.spent, self.since = 0, 0.0, time.perf_counter()
+        self.at, self.looks, self.spent, self.since = 0, 0, 0.0, time.perf_counter()
 
     def look(self) -> tuple[float, float] | None:
         """Loss and accuracy (0..1), or None when looking now would cost too much time."""
@@ -48,7 +48,8 @@ class Glimpse:
         self.last.append((began, judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels)))
         while self.last[0][0] < began - self.SECONDS:
             self.last.popleft()
-        if len(self.last) > 1 or self.spent:  # the first look also prepares the network for this size of batch
+        self.looks += 1
+        if self.looks > 1:  # the first one also prepares the network for this size of batch
             self.spent += time.perf_counter() - began
         count = sum(measure.count for _, measure in self.last)
         loss = sum(measure.loss * measure.count for _, measure in self.last) / count
