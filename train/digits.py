@@ -9,6 +9,7 @@ WORK = 80  # pixels of a digit's longer side while its strokes are thinned or th
 COARSE = 160  # pixels of the longer side of the small copy that pieces are found on
 INKED = 96  # of 255: from here on a pixel belongs to a stroke
 SPECK = 0.02  # of the largest piece's ink: less is dirt
+SOLID = 2.3  # ink of less than so many times the largest disc in it is one blot, no strokes
 
 
 def even_out(strength: np.ndarray) -> np.ndarray | None:
@@ -32,8 +33,8 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
     thickest = float(inside.max())
     if thickest > 0.45 * length and min(size) > 0.85 * length:
         return None
-    solid = thickest > 0.42 * min(size) and length < 1.9 * min(size)
-    # a brush too thick for the digit has filled it: what its strokes were is lost, but its outline tells 0, 6 and 8
+    # a brush too thick for the digit has filled it: what its strokes were is lost, but the outline of 0, 6 and 8 is not
+    solid = inked.sum() < SOLID * np.pi * thickest**2
     radius = thickest / 2 if solid else stroke_radius(inside)
     # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
     wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)

@@ -29,7 +29,7 @@ MEASURING_FONT = "Liberation"  # letters in this family are never learned from
 # Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.6 refuses 0.2 %,
 # and 95 % of scribbles and of letters; 0.5 would refuse 0.1 % and 94 %, 0.9 would refuse 0.4 % and 98 %.
 UNSURE_BELOW = 0.6
-VERSION = 2  # of what is made here: a new one leaves old caches aside
+VERSION = 3  # of what is made here: a new one leaves old caches aside
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
