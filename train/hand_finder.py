@@ -115,10 +115,12 @@ class View:
         """Its pixels, (192, 192, 3) uint8."""
         edge = (self.left, self.top, self.left + self.side, self.top + self.side)
         inside = (max(edge[0], 0), max(edge[1], 0), min(edge[2], picture.width), min(edge[3], picture.height))
+        seen = Image.new("RGB", (SIDE, SIDE))
+        if inside[2] - inside[0] < 0.01 or inside[3] - inside[1] < 0.01:  # the view lies beside the picture
+            return np.asarray(seen)
         scale = SIDE / self.side
         at = [round((inside[0] - edge[0]) * scale), round((inside[1] - edge[1]) * scale)]
         size = [max(1, round((inside[i + 2] - inside[i]) * scale)) for i in (0, 1)]
-        seen = Image.new("RGB", (SIDE, SIDE))
         seen.paste(picture.resize(size, Image.Resampling.BILINEAR, inside, reducing_gap=2), at)
         return np.asarray(seen)
 
