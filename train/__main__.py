@@ -16,7 +16,7 @@ from train.data import load_splits, load_test
 from train.dataset import Splits
 from train.extra_digits import UNSURE_BELOW, about_extra, with_extra
 from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
-from train.machine import plan
+from train.machine import Plan, plan
 from train.models import build, parameter_count, summary
 from train.sign_mnist import FORMS
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
@@ -82,7 +82,7 @@ def _train_photos(options: argparse.Namespace) -> int:
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")
     recipe = HANDS.recipe("photos").but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
-    how = plan(options.device, options.threads, options.precision)
+    how = plan(options.device, options.threads, options.precision, calibrate=True)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     print(f"{len(photos):,} photos; {how}")
     backbone = HandBackbone().load_pretrained()
@@ -118,18 +118,19 @@ def _train(options: argparse.Namespace) -> int:
     recipe = recipe.with_settings(options.set).but(
         epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr
     )
-    how = plan(options.device, options.threads, options.precision)
-    run = Run(task, recipe, seed=options.seed, plan=how)
     out = options.out or checkpoint.default_path(task.name, recipe.name)
     partial = out.with_suffix(".partial.safetensors")
+    how = _plan(options, partial)
+    run = Run(task, recipe, seed=options.seed, plan=how)
     splits = load_splits(task, recipe, folder=options.data, form=options.labels)
     if options.strokes and task.name != "mnist":
         raise UsageError("--strokes holds digits: it goes with mnist")
     if options.strokes:
         splits = with_extra(splits, options.strokes)
     metadata = describe(task, recipe, splits, options.seed)
+    metadata = metadata.but(notes={"threads": how.threads, "precision": how.precision})
     if options.strokes:
-        metadata = metadata.but(notes=about_extra(), unsure_below=UNSURE_BELOW)
+        metadata = metadata.but(notes=metadata.notes | about_extra(), unsure_below=UNSURE_BELOW)
     steps = -(-len(splits.train) // recipe.batch_size)
     if options.resume:
         _resume(run, partial, metadata)
@@ -184,6 +185,15 @@ def show(event: Event) -> None:
     validation = f"validation: loss {event.validation_loss:.4f}, accuracy {event.validation_accuracy:.2%}"
     clock = f"{event.seconds:.0f} s, {event.seconds_left:.0f} s left"
     print(f"{start}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
+
+
+def _plan(options: argparse.Namespace, partial: Path) -> Plan:
+    """The fastest plan now; but a resumed run goes on with its own threads and precision, to get the same bits."""
+    threads, precision = options.threads, options.precision
+    if options.resume:
+        notes = checkpoint.read_metadata(partial).notes
+        threads, precision = threads or notes.get("threads"), precision or notes.get("precision")
+    return plan(options.device, threads, precision, calibrate=True)
 
 
 def _resume(run: Run, partial: Path, wanted: Metadata) -> None:

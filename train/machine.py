@@ -1,10 +1,18 @@
-"""How this machine computes: device, threads and precision."""
+"""How this machine computes: device, threads and precision, chosen by trying them for a moment."""
 
+import os
+import time
 from dataclasses import dataclass
+from statistics import median
 
 import torch
+from torch.nn import functional as F
 
 from train.task import UsageError
+
+PRECISIONS = ("float32", "bfloat16")
+SECONDS = 0.5  # for all of it, warm-up apart
+ROUNDS = 4  # of each candidate, in turn: a neighbour's burst hits them all
 
 
 @dataclass(frozen=True)
@@ -20,12 +28,71 @@ class Plan:
         return f"{self.device}{threads}, {self.precision}"
 
 
-def plan(device: str = "auto", threads: int | None = None, precision: str | None = None) -> Plan:
-    """The plan for this machine; what is given overrides what would be chosen. Raises UsageError."""
+def plan(
+    device: str = "auto", threads: int | None = None, precision: str | None = None, calibrate: bool = False
+) -> Plan:
+    """The plan for this machine; what is given overrides what would be chosen. Raises UsageError.
+
+    Args:
+        calibrate: on a CPU, measure for a fraction of a second which threads and precision train fastest now;
+            else one thread, and bfloat16 if the processor has it in hardware.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"there is no device {device!r} here: {str(error).splitlines()[0]}") from None
-    return Plan(device, threads or 1, precision or "float32")
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be at least 1, not {threads}")
+    if precision is not None and precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}; there are: {', '.join(PRECISIONS)}")
+    if device == "cpu" and calibrate and (threads is None or precision is None):
+        return _fastest(threads, precision)
+    return Plan(device, threads or 1, precision or _precision_of(device))
+
+
+def _precision_of(device: str) -> str:
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    # processors that only emulate bfloat16 are slower with it
+    return "bfloat16" if device == "cpu" and _cpu_has_bfloat16() else "float32"
+
+
+def _cpu_has_bfloat16() -> bool:
+    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in known)
+
+
+def _fastest(threads: int | None, precision: str | None) -> Plan:
+    """Train a small convolution in each way, interleaved, and take the way with the least median time."""
+    most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    counts = [threads] if threads else sorted({1, most})
+    precisions = [precision] if precision else ["float32", *["bfloat16"] * _cpu_has_bfloat16()]
+    candidates = [Plan("cpu", count, kind) for count in counts for kind in precisions]
+    before = torch.get_num_threads()
+    try:
+        warm = {candidate: _try(candidate) for candidate in candidates}
+        times = {candidate: [] for candidate in candidates}
+        until = time.perf_counter() + SECONDS
+        for _ in range(ROUNDS):
+            for candidate in candidates:
+                # two threads beside a busy neighbour can take seconds: what is far behind is not tried again
+                if time.perf_counter() < until and warm[candidate] < 4 * min(warm.values()):
+                    times[candidate].append(_try(candidate))
+    finally:
+        torch.set_num_threads(before)
+    return min(candidates, key=lambda candidate: median(times[candidate] or [warm[candidate]]))
+
+
+def _try(candidate: Plan) -> float:
+    """Seconds for a forward and a backward pass of a layer such as our networks have."""
+    torch.set_num_threads(candidate.threads)
+    with torch.random.fork_rng(devices=[]):
+        images = torch.randn(32, 32, 14, 14).contiguous(memory_format=torch.channels_last)
+        weight = torch.randn(64, 32, 3, 3).contiguous(memory_format=torch.channels_last).requires_grad_()
+    started = time.perf_counter()
+    with torch.autocast("cpu", torch.bfloat16, enabled=candidate.precision == "bfloat16"):
+        out = F.max_pool2d(F.relu(F.conv2d(images, weight, padding=1)), 2)
+    out.float().sum().backward()
+    return time.perf_counter() - started

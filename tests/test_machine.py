@@ -1,0 +1,35 @@
+"""How this machine computes: what is asked for is obeyed, what is not is measured, quickly."""
+
+import time
+
+import pytest
+import torch
+
+from train.machine import Plan, plan
+from train.task import UsageError
+
+
+def test_what_is_asked_for_is_obeyed():
+    assert plan("cpu", threads=2, precision="float32", calibrate=True) == Plan("cpu", 2, "float32")
+    assert plan("cpu", threads=1, calibrate=True).threads == 1
+    assert plan("cpu", precision="float32", calibrate=True).precision == "float32"
+
+
+def test_a_calibration_is_short_and_leaves_torch_as_it_was():
+    before, state = torch.get_num_threads(), torch.get_rng_state()
+    plan("cpu", calibrate=True)
+    started = time.process_time()
+    chosen = plan("cpu", calibrate=True)
+    assert time.process_time() - started < 1.5  # of processor time: well under a second on a quiet machine
+    assert chosen.device == "cpu" and chosen.threads >= 1 and chosen.precision in ("float32", "bfloat16")
+    assert torch.get_num_threads() == before and torch.equal(torch.get_rng_state(), state)
+
+
+def test_the_plan_reads_well():
+    assert str(Plan("cpu", 1, "bfloat16")) == "cpu, 1 thread, bfloat16" and str(Plan("cuda")) == "cuda, float32"
+
+
+@pytest.mark.parametrize("wrong", [{"device": "abacus"}, {"threads": 0}, {"precision": "float8"}])
+def test_what_does_not_exist_is_refused(wrong):
+    with pytest.raises(UsageError, match=r"abacus|threads|float8"):
+        plan(**{"device": "cpu", **wrong})
