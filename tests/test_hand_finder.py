@@ -33,15 +33,16 @@ def blob(tmp_path) -> Source:
 
 
 @needs_shipped
-@pytest.mark.parametrize("kind", KINDS)
-def test_pictures_without_a_hand_are_refused(shipped, kind):
+def test_pictures_without_a_hand_are_refused(shipped):
     rng = np.random.default_rng(20261122)  # not the seed of training
-    found = find_many(shipped, [no_hand(rng, 256, [kind]) for _ in range(6)])
-    assert sum(one.box is None for one in found) >= 5, [round(one.score, 2) for one in found]
+    drawn = [(kind, no_hand(rng, 256, [kind])) for kind in KINDS for _ in range(5)]
+    found = find_many(shipped, [picture for _, picture in drawn])
+    taken = [kind for (kind, _), one in zip(drawn, found, strict=True) if one.box]
+    assert len(taken) <= 0.05 * len(drawn), taken
 
 
 @needs_shipped
-@pytest.mark.parametrize("size", [(1, 1), (3, 500), (900, 40), (2000, 1500)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (500, 3), (900, 40), (2000, 1500)])
 def test_pictures_of_any_size_are_looked_at(shipped, size):
     found = find(shipped, Image.new("RGB", size, (90, 90, 90)))
     assert found.box is None and 0 <= found.score <= 1

@@ -19,7 +19,18 @@ from torch.nn import functional as F
 
 from train import checkpoint
 from train.checkpoint import Metadata
-from train.hand_finder import CELL, LABELS, QUICK, SIDE, HandFinder, boxes_of, closer_boxes_of, find_many, first_look
+from train.hand_finder import (
+    CELL,
+    LABELS,
+    QUICK,
+    SIDE,
+    HandFinder,
+    boxes_of,
+    closer,
+    closer_boxes_of,
+    find_many,
+    first_look,
+)
 from train.hand_scenes import (
     Scene,
     Source,
@@ -78,7 +89,7 @@ def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene
     if rng.random() < 0.3:
         return empty
     picture = Image.fromarray(empty.pixels)
-    return replace(empty, pixels=first_look(finder, [picture])[1][0].of(picture))
+    return replace(empty, pixels=closer(picture, first_look(finder, [picture])[0][0][1]).of(picture))
 
 
 def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:

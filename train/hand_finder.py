@@ -19,9 +19,11 @@ from train.palm_body import PalmBody
 SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of it to each answer of the first look
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture
+Place = tuple[float, Box]  # of a hand, perhaps: the first look's logit and box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
 CLOSER = 2.0  # the second look sees a square of so many times the first look's box
 OVERLAP = 0.3  # of boxes that are still taken for one hand
+FIRST = 0.25  # the first look's share in the box; without it, one box in fifty more is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
 QUICK = torch.cpu._is_avx512_bf16_supported()  # half precision in hardware: twice as fast
 
@@ -154,16 +156,16 @@ def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) 
     photos = [photo if photo.mode == "RGB" else photo.convert("RGB") for photo in photos]
     if not photos:
         return []
-    hands, views = first_look(finder, photos)
-    best = second_look(finder, photos, views, [logit for (logit, _), *_ in hands])
+    hands = first_look(finder, photos)
+    best = second_look(finder, photos, [places[0] for places in hands])
     least = float(finder.least)
     found = []
     for photo, places, (score, box) in zip(photos, hands, best, strict=True):
         others = []
         if score >= least:  # a second hand is looked at as closely as the first; there seldom is one
-            for logit, place in places[1:]:
-                if logit > MAYBE and not _touch(place, box):
-                    again, other = second_look(finder, [photo], [closer(photo, place)], [logit])[0]
+            for place in places[1:]:
+                if place[0] > MAYBE and not _touch(place[1], box):
+                    again, other = second_look(finder, [photo], [place])[0]
                     if again >= least and not _touch(other, box):
                         others.append(other)
         found.append(Found(box if score >= least else None, score, tuple(others)))
@@ -171,25 +173,26 @@ def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) 
 
 
 @torch.inference_mode()
-def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> tuple[list[list[tuple[float, Box]]], list[View]]:
-    """For each photo the places most like a hand, (logit, box), best first; and the view for the second look."""
+def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> list[list[Place]]:
+    """For each photo the places most like a hand, best first."""
     views = [whole(photo) for photo in photos]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
         answers = finder(_pixels(photos, views)).float()
     logits, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
-    hands = [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
-    return hands, [closer(photo, places[0][1]) for photo, places in zip(photos, hands, strict=True)]
+    return [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
 
 
 @torch.inference_mode()
-def second_look(
-    finder: HandFinder, photos: Sequence[Image.Image], views: Sequence[View], logits: Sequence[float]
-) -> list[tuple[float, Box]]:
-    """For each photo how surely there is a hand (0..1), with the first look's logit, and its box in the photo."""
+def second_look(finder: HandFinder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
+    """For a place in each photo how surely there is a hand, 0..1, and its box. The first look has its say in both."""
+    views = [closer(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
         answers = finder.look_closer(_pixels(photos, views)).float()
-    scores = ((answers[:, 0] + torch.tensor(logits)) / 2).sigmoid().tolist()
-    return [(s, view.out(b)) for s, view, b in zip(scores, views, closer_boxes_of(answers).tolist(), strict=True)]
+    judged = []
+    for (logit, before), again, seen, view in zip(places, answers[:, 0], closer_boxes_of(answers), views, strict=True):
+        box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen.tolist()), strict=True))
+        judged.append((((logit + again) / 2).sigmoid().item(), box))
+    return judged
 
 
 def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> Tensor:
@@ -197,9 +200,9 @@ def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> Tensor:
     return torch.from_numpy(seen).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last) / 255
 
 
-def _apart(logits: Tensor, boxes: Tensor, view: View, most: int = 3) -> list[tuple[float, Box]]:
+def _apart(logits: Tensor, boxes: Tensor, view: View, most: int = 3) -> list[Place]:
     """The first look's best boxes that lie apart from each other, in the picture's pixels, with their logits."""
-    chosen: list[tuple[float, Box]] = []
+    chosen: list[Place] = []
     for index in logits.argsort(descending=True)[:40].tolist():
         box = view.out(boxes[index].tolist())
         if all(overlap(box, other) < OVERLAP for _, other in chosen):
