@@ -46,7 +46,7 @@ class Glimpse:
         few = self.images[self.order[self.at : self.at + self.size]]
         self.at = self.at + self.size if self.at + self.size < len(self.images) else 0
         self.last.append((began, judge(scores_of(self.run.result, few, self.run.task, self.run.plan), few.labels)))
-        while self.last[0][0] < began - self.SECONDS:
+        while len(self.last) > 3 and self.last[0][0] < began - self.SECONDS:
             self.last.popleft()
         self.looks += 1
         if self.looks > 1:  # the first one also prepares the network for this size of batch
