@@ -170,14 +170,22 @@ def test_no_stroke_of_a_fast_hand_is_lost(pad):
                 if (i % 4) fire('pointermove', 10 + 10 * i, 120);
                 fire('pointerup', 10 + 10 * i, i % 4 ? 200 : 40);
             }
+            const [from, by] = [box.left + 10, box.top + 300];
+            const between = [100, 200, 300].map((x, i) => new PointerEvent('pointermove', { pointerId: 1,
+                clientX: from + x, clientY: by - 50 * (i % 2) }));
+            fire('pointerdown', 10, 300); // and one whose movements arrive all at once
+            canvas.dispatchEvent(new PointerEvent('pointermove', { pointerId: 1, clientX: from + 300, clientY: by,
+                coalescedEvents: between }));
+            fire('pointerup', 310, 300);
             delete canvas.setPointerCapture;
-            return 40;
+            return 41;
         }"""
     )
     pad.wait_for_function(f"{SAFE}.state !== 'reading'")
     strokes = json.loads(asked[-1])["strokes"]
     assert len(strokes) == count
     assert [len(stroke) for stroke in strokes[:4]] == [2, 4, 4, 4]
+    assert len(strokes[-1]) == 8  # the corners between the first point and the last are kept
 
 
 def test_a_drawing_is_sent_as_a_few_hundred_bytes(pad):
@@ -227,7 +235,7 @@ def test_a_server_that_is_away_is_told_in_plain_words_and_asked_again(pad):
     assert pad.locator(".draw .trouble").inner_text() == ""
 
 
-def test_a_scribble_and_a_dot_get_no_confident_answer(pad):
+def test_a_dot_gets_no_answer_and_is_called_a_dot(pad):
     pad.locator(".draw .ink").click(position={"x": 200, "y": 200})
     wait_for_answer(pad, "?")
     assert "dot" in pad.locator(".draw .words").inner_text()
@@ -243,6 +251,18 @@ def test_a_screen_reader_hears_the_answer(pad):
     assert pad.locator(".draw .ink").get_attribute("aria-label")
     pad.locator(".draw .ink").focus()
     assert pad.evaluate("document.activeElement.className") == "ink"
+
+
+def test_the_drawing_stays_while_another_tab_is_used(pad):
+    draw(pad, "6", left=200, size=250)
+    wait_for_answer(pad, "6")
+    drawn = ink(pad)
+    pad.get_by_role("tab", name="Train").click()
+    pad.locator(".draw .ink").wait_for(state="hidden")
+    pad.keyboard.press("Delete")
+    pad.get_by_role("tab", name="Draw a digit").click()
+    pad.locator(".draw .ink").wait_for(state="visible")
+    assert ink(pad) == drawn and pad.locator(".draw .number").inner_text() == "6"
 
 
 def picture_of(number: str, folder: Path, kind: str = "png") -> Path:

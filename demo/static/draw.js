@@ -69,7 +69,8 @@ function boxes(readings) {
   const picture = pad.picture();
   const [left, top, width] = picture ? placed(picture.bitmap) : [0, 0, SHEET.width];
   const scale = picture ? width / picture.bitmap.width : 1;
-  const marks = readings.length > 1 || picture ? readings.filter((reading) => reading.box) : [];
+  const wanted = picture ? picture.marked : readings.length > 1;
+  const marks = wanted ? readings.filter((reading) => reading.box) : [];
   if (!marks.length && !$(".boxes").firstChild) return;
   $(".boxes").replaceChildren(
     ...marks.map((reading) => {
@@ -87,8 +88,9 @@ function boxes(readings) {
 
 async function open(file) {
   if (!file) return;
-  const bitmap = await createImageBitmap(file).catch(() => drawnNote(file.name));
-  pad.show({ file, bitmap, key: file.name + file.size + performance.now() });
+  const shown = await createImageBitmap(file).catch(() => null);
+  const bitmap = shown ?? drawnNote(file.name);
+  pad.show({ file, bitmap, marked: Boolean(shown), key: file.name + file.size + performance.now() });
 }
 
 /** A picture that this browser cannot show (HEIC, TIFF) is read by the server all the same. */
