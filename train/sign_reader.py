@@ -34,6 +34,8 @@ class SignReader:
         self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
         self.finder: HandFinder = checkpoint.load(finder or checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]
         self.model.to(memory_format=torch.channels_last)
+        self.finder.to(memory_format=torch.channels_last)
+        self.finder.share(self.model.backbone)
         self.plan = plan("cpu")
 
     def read(self, photo, box: Box | None = None, heat: bool = True) -> Reading:
