@@ -4,14 +4,18 @@ import csv
 import json
 import os
 import re
+import shlex
 import time
 import urllib.error
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+import train.__main__ as commands
 from train import checkpoint
+from train.task import MNIST
 
 TINY = "?tab=train&task=mnist&network=custom&channels=4&hidden=16&share=0.02&batch=64&augment=none&epochs="
 PICTURES = os.environ.get("TEST_SCREENSHOTS")  # a folder, for those who want to look
@@ -48,6 +52,13 @@ def wait_until_idle(url, seconds):
     while trainings(url):
         assert time.monotonic() - began < seconds, "the slot is still held"
         time.sleep(0.02)
+
+
+def recipe_of(arguments):
+    """The recipe that the command line would train."""
+    options = commands._options(arguments)
+    changes = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.lr}
+    return MNIST.recipe(options.recipe).with_settings(options.set).but(**changes)
 
 
 def test_a_visitor_starts_pauses_steps_resumes_and_stops(app_url, page):
@@ -111,6 +122,9 @@ def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_pa
     file.value.save_as(tmp_path / "run.safetensors")
     _, about = checkpoint.load(tmp_path / "run.safetensors", "mnist")
     assert about.recipe["learning_rate"] == 0.02 and about.options["channels"] == [4]
+    command = shlex.split(rows.nth(0).get_by_text("Command").get_attribute("title"))
+    assert command[:4] == ["python", "-m", "train", "mnist"]
+    assert json.loads(json.dumps(asdict(recipe_of(command[3:])))) == about.recipe
     with page.expect_download() as file:
         rows.nth(0).get_by_text("ONNX").click()
     assert Path(file.value.path()).stat().st_size > 1000
