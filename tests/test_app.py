@@ -79,6 +79,7 @@ def test_a_port_in_use_is_said_in_plain_words():
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "-1"])
-def test_an_impossible_port_is_refused(port):
-    done = subprocess.run([sys.executable, "-m", "demo", "--port", port], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 2 and "whole number from 1 to 65535" in done.stderr
+def test_an_impossible_port_is_refused(port, capsys):
+    from demo.app import main
+
+    assert main(["--port", port]) == 2 and "whole number from 1 to 65535" in capsys.readouterr().err

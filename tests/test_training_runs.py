@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -236,7 +237,9 @@ def test_a_follower_who_leaves_ends_the_run(host, monkeypatch):
                 break
         await events.aclose()
 
-    asyncio.run(follow_for_a_while())
+    # in a thread of its own: the browser tests' driver keeps an event loop in this one
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, follow_for_a_while()).result(60)
     assert training.ended.wait(1)
     assert training.events[-1]["why"] == "gone" and slots.busy == 0
 
