@@ -22,6 +22,7 @@ ONLY_A_DOT = "That is only a dot."
 NO_DIGIT = "This does not look like a digit."
 DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
 WIDE = 1.15  # width by height from which ink may be two digits that touch
+RESERVE = 0.5  # an answer with less confidence is given with "not sure"; below the checkpoint's `unsure_below`, none is
 PART_FROM = 0.6  # ink is parted if all its parts together read better than that
 DOUBTFUL = 1 / 3  # of the pieces on a sheet being no digits, the others are none either: a scribble has parts like a 1
 MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
@@ -177,7 +178,8 @@ class DigitReader:
             torn = confidence + second_confidence > 0.75
             note = f"Not sure: {label} or {second}." if torn else NO_DIGIT
             return Reading(None, confidence, note=note, **about)
-        return Reading(label, confidence, **about)
+        note = f"Not sure: {label} or {second}." if confidence < RESERVE else ""
+        return Reading(label, confidence, note=note, **about)
 
     def _input(self, seen: np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(np.array(seen)).unsqueeze(1).float()
