@@ -194,3 +194,31 @@ def test_an_unknown_group_is_refused_by_name():
 
 def test_there_are_24_letters_without_j_and_z():
     assert len(LETTERS) == 24 and not {"J", "Z"} & set(LETTERS)
+
+
+def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeypatch, capsys):
+    from train import checkpoint, fit_photos
+    from train.__main__ import main
+
+    monkeypatch.setattr(fit_photos, "EMPTY", 8)
+    monkeypatch.setattr(fit_photos.look, "__kwdefaults__", {**fit_photos.look.__kwdefaults__, "copies": 2})
+    monkeypatch.setattr(fit_photos, "finder_from", lambda: None)
+    rng = np.random.default_rng(0)
+    for letter in "AB":
+        for number in range(12):
+            picture = Image.fromarray(rng.integers(0, 60, (96, 96, 3), np.uint8))
+            draw = ImageDraw.Draw(picture)
+            if letter == "A":  # a fist
+                draw.ellipse((24, 24, 72, 72), fill=(220, 170, 140))
+            else:  # fingers
+                for left in (22, 40, 58):
+                    draw.rectangle((left, 12, left + 9, 84), fill=(220, 170, 140))
+            write(tmp_path, f"photos/{letter}/ann{number % 2}_{number}.png", picture)
+    out = tmp_path / "own.safetensors"
+    arguments = ["asl", "--photos", str(tmp_path / "photos"), "--out", str(out), "--epochs", "20", "--batch-size", "8"]
+    assert main([*arguments, "--leave-out", "ann1", "--device", "cpu", "--threads", "1"]) == 0
+    model, about = checkpoint.load(out, "asl")
+    assert about.network == "hand-reader" and about.notes["groups"] == ["ann0"] and about.test_count == 12
+    assert about.test_accuracy >= 0.9 and model(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
+    assert "photos of ann1 right" in capsys.readouterr().out
+    assert main(["mnist", "--photos", str(tmp_path / "photos")]) == 2
