@@ -6,9 +6,7 @@ from PIL import Image
 from train.strokes import BOX, PEN_RADIUS, SIDE
 
 WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
-COARSE = 160  # pixels of the longer side of the small copy that pieces are found on
 INKED = 96  # of 255: from here on a pixel belongs to a stroke
-SPECK = 0.02  # of the largest piece's ink: less is dirt
 SOLID = 2.3  # ink of less than so many times the largest disc in it is one blot, no strokes
 
 
