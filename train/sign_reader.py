@@ -19,6 +19,7 @@ from train.images import on_ground, open_picture
 from train.machine import plan
 from train.reading import Reading, ranked, refused
 
+HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 LONGEST = 1280  # pixels that larger photos are shrunk to
 NO_HAND = "No hand sign found. Show one hand, all of it in the picture, and not too far away."
 TWO_HANDS = "There are two hands. Show one at a time, or draw the frame around one of them."
@@ -85,16 +86,22 @@ class SignReader:
         with torch.inference_mode():
             scores = self.model.head(pooled(maps)).view(2, len(crops), -1).mean(0)
             probabilities = (scores / self.about.temperature).softmax(1).numpy()
-        return probabilities, self._heat(maps[: len(crops)].clone()) if heat else None
+        return probabilities, self._heat(inputs) if heat else None
 
-    def _heat(self, maps: Tensor) -> list[np.ndarray]:
-        """Grad-CAM (Selvaraju et al., 2017): feature maps weighted by how they raise the answer's score."""
+    def _heat(self, inputs: Tensor) -> list[np.ndarray]:
+        """Where the answer comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
+
+        Early ones, 48 x 48, because the last ones, 6 x 6, hold the whole hand in every cell.
+        """
+        backbone = self.model.backbone
+        with torch.inference_mode(False), torch.no_grad():
+            maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(inputs.clone())))
         maps.requires_grad_(True)
-        with torch.enable_grad():
-            scores = self.model.head(pooled(maps))
+        with torch.inference_mode(False), torch.enable_grad():
+            scores = self.model.head(pooled(backbone.blocks[HEAT_BLOCKS:](maps)))
             (slopes,) = torch.autograd.grad(scores.amax(1).sum(), maps)
-        with torch.inference_mode():
-            heat = (maps * slopes).sum(1, keepdim=True).clamp(min=0)
+        with torch.no_grad():
+            heat = F.avg_pool2d((maps * slopes).sum(1, keepdim=True).abs(), 3, 1, 1)
             heat = F.interpolate(heat, size=self.about.input_shape[1:], mode="bicubic", align_corners=False)
             heat = heat.clamp(min=0) / heat.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
         return list(heat.squeeze(1).numpy())

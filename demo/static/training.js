@@ -94,7 +94,7 @@ function point(mine, event) {
   fact("step", `${event.step} / ${event.steps}`);
   fact("speed", event.speed.toLocaleString("en"));
   const most = CHOICES.limits.seconds - event.seconds;
-  fact("left", event.left > most ? `${clock(most)} (limit)` : clock(event.left));
+  fact("left", event.left > most ? `≤ ${clock(most)}` : clock(event.left));
   if (accuracy !== null) fact("accuracy", (100 * accuracy).toFixed(1) + " %");
   plot();
 }
