@@ -114,3 +114,24 @@ def test_several_digits_are_one_number():
     assert answer([two, seven])["label"] == "27" and answer([two, seven])["confidence"] == pytest.approx(0.72)
     assert answer([refused("nothing drawn")]) == {
         "label": None, "confidence": 0.0, "top": [], "note": "nothing drawn", "error": None}  # fmt: skip
+
+
+def test_a_run_killed_after_its_last_epoch_is_finished_by_resume(tmp_path, capsys, monkeypatch):
+    import train.__main__ as commands
+
+    out = tmp_path / "net.safetensors"
+    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(out)]
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "temperature_for", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(arguments)
+    assert train([*arguments, "--resume"]) == 0 and out.exists()
+    assert checkpoint.read_metadata(out).epochs == 1
+
+
+def test_a_network_that_learned_nothing_is_told(tmp_path, capsys):
+    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(tmp_path / "net.safetensors")]
+    arguments[arguments.index("--lr") + 1] = "10"
+    train(arguments)
+    said = capsys.readouterr()
+    assert "smaller --lr" in said.out or "smaller learning rate" in said.err

@@ -15,7 +15,7 @@ from train.checkpoint import Metadata
 from train.data import load_splits, load_test
 from train.dataset import Splits
 from train.extra_digits import UNSURE_BELOW, about_extra, with_extra
-from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, measure
+from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, judge, measure, scores_of
 from train.machine import Plan, plan
 from train.models import build, parameter_count, summary
 from train.sign_mnist import FORMS
@@ -154,6 +154,10 @@ def _train(options: argparse.Namespace) -> int:
     finally:
         stop.restore()
 
+    if run.validation_scores is None:  # resumed after its last epoch
+        run.validation_scores = scores_of(run.result, splits.validation, task, how)
+    if judge(run.validation_scores, splits.validation.labels).accuracy < 2 / len(task.labels):
+        print("It has learned nothing: with so large steps its ReLUs have died. Try a smaller --lr, or another --seed.")
     temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
     metadata = metadata.but(epochs=run.steps_done / steps, temperature=temperature)
     checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
