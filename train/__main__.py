@@ -161,7 +161,8 @@ def _train(options: argparse.Namespace) -> int:
     temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
     metadata = metadata.but(epochs=run.steps_done / steps, temperature=temperature)
     checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
-    result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, how)
+    exact = plan(how.device, how.threads, "float32")  # as train.evaluate measures
+    result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, exact)
     checkpoint.save(out, run.result, metadata.but(test_accuracy=result.accuracy, test_count=result.count))
     partial.unlink(missing_ok=True)
     print(f"Test: {result.correct:,} of {result.count:,} right, {result.accuracy:.2%}. Saved in {out}")
