@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train.hand_models import FEATURES, HandBackbone
+from train.hands import Box
 from train.palm_body import PalmBody
 
 SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of it to each answer of the first look
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the picture
 Place = tuple[float, Box]  # of a hand, perhaps: the first look's logit and box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
 CLOSER = 2.0  # the second look sees a square of so many times the first look's box

@@ -10,11 +10,11 @@ from torch.nn import MaxPool2d
 
 from train import checkpoint
 from train.digit_reader import class_activation
+from train.hands import Box
 from train.images import on_ground, open_picture
 from train.reading import Reading, ranked
 
 SIDE = 28
-Box = tuple[float, float, float, float]  # left, top, right, bottom in the photo's pixels
 
 
 class LessonSignReader:

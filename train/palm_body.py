@@ -9,17 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.hand_models import SamePadConv2d
+
 STAGES = (32, 64, 128, 256, 256)  # channels; each stage but the first halves the picture
-
-
-class Same(nn.Conv2d):
-    """A convolution that pads as TensorFlow does: with stride 2, the odd pixel goes right and below."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        padding = self.kernel_size[0] - self.stride[0]
-        if padding % 2:
-            x, padding = F.pad(x, (0, 1, 0, 1)), padding - 1
-        return F.conv2d(x, self.weight, self.bias, self.stride, padding // 2, 1, self.groups)
 
 
 class Block(nn.Module):
@@ -27,7 +19,7 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, wider: int, stride: int = 1):
         super().__init__()
-        self.spatial = Same(channels, channels, 5, stride, groups=channels, bias=False)
+        self.spatial = SamePadConv2d(channels, channels, 5, stride, groups=channels, bias=False)
         self.mix = nn.Conv2d(channels, wider, 1)
         self.bend = nn.PReLU(wider)
         self.stride, self.extra = stride, wider - channels
@@ -60,7 +52,7 @@ class PalmBody(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem = nn.Sequential(Same(3, STAGES[0], 5, 2), nn.PReLU(STAGES[0]))
+        self.stem = nn.Sequential(SamePadConv2d(3, STAGES[0], 5, 2), nn.PReLU(STAGES[0]))
         stages, before = [], STAGES[0]
         for index, wide in enumerate(STAGES):
             down = [Block(before, wide, 2)] if index else []
