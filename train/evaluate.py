@@ -7,7 +7,7 @@ from pathlib import Path
 
 from train import checkpoint, evaluate_photos
 from train.data import load_test
-from train.fit import Measure, measure, scores_of
+from train.fit import Measure, measure
 from train.machine import plan
 from train.sign_mnist import FORMS
 from train.task import TASKS, Task, UsageError, task_named
@@ -19,15 +19,6 @@ def evaluate(task: Task, file: Path, *, folder: Path | None = None, form: str | 
     if metadata.input_shape != task.input_shape:
         raise UsageError(f"{file} reads {metadata.input_shape} pictures, the test images are {task.input_shape}")
     return measure(model, load_test(task, folder=folder, form=form), task, plan("cpu", precision="float32"))
-
-
-def confusion(model, images, task: Task) -> list[list[int]]:
-    """Counts by true class (row) and answer (column)."""
-    answers = scores_of(model, images, task, plan("cpu", precision="float32")).argmax(1)
-    table = [[0] * len(task.labels) for _ in task.labels]
-    for true, answer in zip(images.labels.tolist(), answers.tolist(), strict=True):
-        table[true][answer] += 1
-    return table
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -134,10 +134,6 @@ class Run:
         """The network as it would be used now: the moving average of the weights, where the recipe asks for one."""
         return self.model if self.average is None else self.average
 
-    def epochs_done(self, steps_per_epoch: int) -> float:
-        """Epochs trained so far."""
-        return self.steps_done / steps_per_epoch
-
     def state(self) -> dict[str, Tensor]:
         """All that an interrupted run needs to go on exactly as if it had not been interrupted."""
         state = {"steps_done": torch.tensor(self.steps_done), "sums": self.sums.clone()}
