@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from train.task import Recipe, Task, UsageError
 
 FOLDER = Path(__file__).parents[1] / "checkpoints"
 FORMAT = "digits-and-signs 1"
+MOST_HEADER = 100_000_000  # bytes; safetensors itself takes no longer header
 EXTRA = "training."  # tensors under this prefix are the state of an unfinished run, not weights
 
 
@@ -135,20 +137,21 @@ def _read(path: Path, task: str | None, header_only: bool = False) -> tuple[dict
     if not path.is_file():
         raise CheckpointError(f"there is no checkpoint {path}")
     try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise CheckpointError(f"{path} is a safetensors file, but not one of ours: its header does not say so")
-            about = json.loads(header["about"])
-            metadata = Metadata(**about)
-            metadata = metadata.but(labels=tuple(metadata.labels), input_shape=tuple(metadata.input_shape))
-            if task is not None and metadata.task != task:
-                raise CheckpointError(f"{path} was trained for task {metadata.task}, not {task}")
-            names = [] if header_only else file.keys()
-            return {name: file.get_tensor(name) for name in names}, metadata
-    except (SafetensorError, OSError) as error:
+        # opened once: between two openings another process may have put a new checkpoint in its place
+        with open(path, "rb") as file:
+            start = file.read(8)
+            start += file.read(min(int.from_bytes(start, "little"), MOST_HEADER))
+            header = json.loads(start[8:]).get("__metadata__", {})
+            tensors = {} if header_only else deserialise(start + file.read())
+    except (SafetensorError, OSError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged or not a safetensors file: {error}") from None
+    if header.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is a safetensors file, but not one of ours: its header does not say so")
+    try:
+        metadata = Metadata(**json.loads(header["about"]))
+        metadata = metadata.but(labels=tuple(metadata.labels), input_shape=tuple(metadata.input_shape))
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, CheckpointError):
-            raise
         raise CheckpointError(f"{path}: its header cannot be understood: {error}") from None
+    if task is not None and metadata.task != task:
+        raise CheckpointError(f"{path} was trained for task {metadata.task}, not {task}")
+    return tensors, metadata
