@@ -5,31 +5,24 @@ The pad (`static/draw.*`) knows its strokes as movements, sends a few hundred by
 """
 
 import html
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
 from demo.draw_routes import NO_NETWORK, digit_reader, routes, sentence
+from demo.page import page
 from train.checkpoint import CheckpointError
 from train.predict import answer
 from train.task import UsageError
 
 __all__ = ["routes", "tab"]
 
-STATIC = Path(__file__).parent / "static"
 SCRIPTS = ("draw.pad.js", "draw.answer.js", "draw.ask.js", "draw.js")
 
 
 def tab() -> None:
     """Declare the tab's components and events inside the current gr.Tab; the page's own script does the rest."""
-    page = (STATIC / "draw.html").read_text("utf-8").replace("<!-- problem -->", html.escape(problem()))
-    gr.HTML(
-        html_template=page,
-        css_template=(STATIC / "draw.css").read_text("utf-8"),
-        js_on_load="\n".join((STATIC / name).read_text("utf-8") for name in SCRIPTS),
-        apply_default_css=False,
-    )
+    page("draw", SCRIPTS, problem=html.escape(problem()))
     picture = gr.File(type="filepath", visible=False, label="picture")
     found = gr.JSON(visible=False, label="label, confidences, note and digits")
 

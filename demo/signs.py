@@ -5,12 +5,12 @@ from pathlib import Path
 import gradio as gr
 
 from demo import signs_routes
+from demo.page import page
 from demo.signs_routes import routes
 from train.task import UsageError
 
 __all__ = ["routes", "tab"]
 
-STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "signs.box.js",
     "signs.spell.js",
@@ -36,16 +36,10 @@ def read_sign(image: str) -> dict:
         raise gr.Error(signs_routes.sentence(error), print_exception=False) from error
 
 
-def tab() -> gr.HTML:
+def tab() -> None:
     """Declare the tab's components and events inside the current gr.Tab; the page's own script does the rest."""
-    page = gr.HTML(
-        html_template=(STATIC / "signs.html").read_text("utf-8"),
-        css_template=(STATIC / "signs.css").read_text("utf-8"),
-        js_on_load="\n".join((STATIC / name).read_text("utf-8") for name in SCRIPTS),
-        apply_default_css=False,
-    )
+    page("signs", SCRIPTS)
     image = gr.File(type="filepath", visible=False, label="image")
     answer = gr.JSON(visible=False, label="label, confidences and note")
 
     image.upload(read_sign, image, answer, api_name="sign", queue=False, show_progress="hidden")
-    return page

@@ -6,10 +6,10 @@ The page's own script (`static/training.*`) reads a run as one streamed answer a
 import json
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import gradio as gr
 
+from demo.page import page
 from demo.runner import Training
 from demo.training_routes import follow, limits, routes
 from demo.training_settings import OPTIMIZERS, SCHEDULES, networks, read_settings
@@ -18,7 +18,6 @@ from train.task import TASKS, UsageError
 
 __all__ = ["routes", "tab"]
 
-STATIC = Path(__file__).parent / "static"
 SCRIPTS = (
     "draw.pad.js",
     "training.chart.js",
@@ -33,13 +32,7 @@ UNHEARD = 0.8  # seconds without anybody fetching a message, after which nobody 
 
 def tab() -> None:
     """Declares the tab inside an open `gr.Tab`: components, then the `/train` endpoint."""
-    scripts = "\n".join((STATIC / name).read_text("utf-8") for name in SCRIPTS)
-    gr.HTML(
-        html_template=(STATIC / "training.html").read_text("utf-8"),
-        css_template=(STATIC / "training.css").read_text("utf-8"),
-        js_on_load=f"const CHOICES = {json.dumps(choices())};\n{scripts}",
-        apply_default_css=False,
-    )
+    page("training", SCRIPTS, before=f"const CHOICES = {json.dumps(choices())};")
     settings = gr.JSON(value={"task": "mnist", "recipe": "best", "epochs": 1}, visible=False, label="settings")
     progress = gr.JSON(visible=False, label="progress")
     start = gr.Button(visible=False)

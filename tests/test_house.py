@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "task machine images strokes ink pieces digits scribbles hands no_hands dataset mnist extra_digits sign_mnist "
     "photos data augment augment_photos hand_models palm_body hand_finder models fit calibrate checkpoint "
-    "hand_scenes fit_finder fit_photos reading digit_reader lesson_sign_reader sign_reader predict evaluate_photos "
-    "evaluate evaluate_digits export benchmark __main__ "
+    "export frozen hand_scenes fit_finder fit_photos reading digit_reader lesson_sign_reader sign_reader predict "
+    "evaluate_photos evaluate evaluate_digits benchmark __main__ "
 ).split()
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch.nn.utils import fusion
 
 from train import checkpoint
 from train.digits import even_out
+from train.frozen import Frozen
 from train.images import open_picture
 from train.ink import find_ink
 from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together, without_marks
@@ -34,7 +34,7 @@ class DigitReader:
     def __init__(self, path: Path | str | None = None):
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
         model, self.about = checkpoint.load(path or checkpoint.default_path("mnist"), "mnist")
-        self.model = _fused(model)
+        self.classifier, self.network = model.classifier, Frozen(model, self.about)
 
     def read(self, picture) -> list[Reading]:
         """The digits of one picture (a path, bytes, PIL image or array), line by line, from left to right.
@@ -144,31 +144,27 @@ class DigitReader:
 
     def probabilities(self, seen: np.ndarray) -> np.ndarray:
         """(N, 28, 28) uint8 -> (N, 10) float32, calibrated."""
-        with torch.inference_mode():
-            return self._softmax(self.model(self._input(seen))).numpy()
+        return self._softmax(self.network(seen[:, None])[1])
 
     def _answers(self, seen: list[np.ndarray], boxes) -> list[Reading]:
         """One reading for each 28 x 28 picture."""
-        with torch.inference_mode():
-            maps = self.model.features(self._input(np.stack(seen)))
-            scores = self.model.classifier(maps)
-            heats = class_activation(maps, self._gradient(maps, scores.argmax(dim=1)))
-            probabilities = self._softmax(scores).numpy()
-        readings = [self._answer(*each) for each in zip(probabilities, seen, heats, boxes, strict=False)]
+        maps, scores = self.network(np.stack(seen)[:, None])
+        heats = class_activation(maps, self._gradient(maps, scores.argmax(axis=1)))
+        readings = [self._answer(*each) for each in zip(self._softmax(scores), seen, heats, boxes, strict=True)]
         strange = sum(reading.label is None for reading in readings)
         if len(readings) > 1 and strange >= DOUBTFUL * len(readings):
             return [replace(reading, label=None, note=reading.note or NO_DIGIT) for reading in readings]
         return readings
 
-    def _gradient(self, maps: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    def _gradient(self, maps: np.ndarray, answers: np.ndarray) -> np.ndarray:
         """The gradient of each picture's winning score by its feature maps (N, C, h, w)."""
-        last = self.model.classifier[-1]
-        if len(self.model.classifier) == 2 and isinstance(last, torch.nn.Linear):
-            return last.weight[answers].view_as(maps)  # one layer: its weights are the gradient
-        with torch.inference_mode(False), torch.enable_grad():
-            maps = maps.clone().requires_grad_()
-            scores = self.model.classifier(maps).gather(1, answers.clone().unsqueeze(1))
-            return torch.autograd.grad(scores.sum(), maps)[0]
+        last = self.classifier[-1]
+        if len(self.classifier) == 2 and isinstance(last, torch.nn.Linear):
+            return last.weight.detach().numpy()[answers].reshape(maps.shape)  # one layer: its weights are the gradient
+        with torch.enable_grad():
+            at = torch.from_numpy(maps).requires_grad_()
+            scores = self.classifier(at)[range(len(answers)), answers]
+            return torch.autograd.grad(scores.sum(), at)[0].numpy()
 
     def _answer(self, probabilities, seen, heat, box) -> Reading:
         top = ranked(self.about.labels, probabilities)
@@ -181,20 +177,17 @@ class DigitReader:
         note = f"Not sure: {label} or {second}." if confidence < RESERVE else ""
         return Reading(label, confidence, note=note, **about)
 
-    def _input(self, seen: np.ndarray) -> torch.Tensor:
-        pixels = torch.from_numpy(np.array(seen)).unsqueeze(1).float()
-        return (pixels / 255 - self.about.mean) / self.about.std
-
-    def _softmax(self, scores: torch.Tensor) -> torch.Tensor:
-        return (scores / self.about.temperature).softmax(dim=1)
+    def _softmax(self, scores: np.ndarray) -> np.ndarray:
+        powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.about.temperature)
+        return powers / powers.sum(axis=1, keepdims=True)
 
 
-def class_activation(maps: torch.Tensor, gradient: torch.Tensor) -> list[np.ndarray]:
+def class_activation(maps: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
     """Where the answer comes from: each place's share of the winning score (HiResCAM; Draelos and Carin, 2020).
 
     Takes the last feature maps (N, C, h, w) and the score's gradient by them; gives (28, 28) float32 in 0..1 each.
     """
-    shares = (maps * gradient).sum(dim=1).clamp(min=0).numpy()
+    shares = np.maximum((maps * gradient).sum(axis=1), 0)
     heats = []
     for share in shares:
         share = (share / max(float(share.max()), 1e-6) * 255).astype(np.uint8)
@@ -213,14 +206,3 @@ def _stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
         pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
     kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
     return in_reading_order(without_marks(together(kept)))
-
-
-def _fused(model: torch.nn.Module) -> torch.nn.Module:
-    """The network with each BatchNorm folded into the convolution before it: the same answers, sooner."""
-    layers = list(model.features)
-    for index in range(len(layers) - 1):
-        if isinstance(layers[index], torch.nn.Conv2d) and isinstance(layers[index + 1], torch.nn.BatchNorm2d):
-            layers[index] = fusion.fuse_conv_bn_eval(layers[index], layers[index + 1])
-            layers[index + 1] = torch.nn.Identity()
-    model.features = torch.nn.Sequential(*(layer for layer in layers if not isinstance(layer, torch.nn.Identity)))
-    return model.eval()

@@ -49,8 +49,8 @@ def to_onnx(model: nn.Module, metadata: Metadata, path: Path | str) -> None:
     except ImportError:
         raise UsageError("Making an ONNX file needs one more package: pip install onnx") from None
     path = Path(path)
-    with _one_at_a_time:
-        proto = onnx.load_from_string(_exported(FromBrightness(model, metadata).eval(), metadata.input_shape))
+    whole, example = FromBrightness(model, metadata).eval(), torch.zeros(1, *metadata.input_shape)
+    proto = onnx.load_from_string(exported(whole, example, ["images"], ["scores", "probabilities"]))
     about = {"task": metadata.task, "labels": json.dumps(metadata.labels), "input": "brightness 0..1"}
     onnx.helper.set_model_props(proto, about)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -61,18 +61,19 @@ def to_onnx(model: nn.Module, metadata: Metadata, path: Path | str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _exported(model: nn.Module, input_shape: tuple[int, int, int]) -> bytes:
-    # the older exporter takes a tenth of a second; the newer needs seconds and, for plain layers, gives the same
-    file, names = io.BytesIO(), ["images", "scores", "probabilities"]
-    with warnings.catch_warnings():
+def exported(model: nn.Module, example: Tensor, inputs: list[str], outputs: list[str]) -> bytes:
+    """An ONNX model's bytes, its inputs and outputs so named; the first size of each may vary."""
+    file = io.BytesIO()
+    with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # the older exporter takes a tenth of a second; the newer needs seconds and, for plain layers, gives the same
         torch.onnx.export(
             model,
-            (torch.zeros(1, *input_shape),),
+            (example,),
             file,
-            input_names=names[:1],
-            output_names=names[1:],
-            dynamic_axes={name: {0: "count"} for name in names},
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes={name: {0: "count"} for name in (*inputs, *outputs)},
             dynamo=False,
         )
     return file.getvalue()

@@ -61,7 +61,7 @@ class LessonSignReader:
             scores = self.model.classifier(scores)
             (gradient,) = torch.autograd.grad(scores.max(), maps)
         probabilities = (scores.detach() / self.about.temperature).softmax(dim=1)[0]
-        return probabilities.numpy(), class_activation(maps.detach(), gradient)[0]
+        return probabilities.numpy(), class_activation(maps.detach().numpy(), gradient.numpy())[0]
 
 
 def square(box: Box, inside: bool = False) -> Box:
