@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+from train.ink import box_of
 from train.strokes import BOX, PEN_RADIUS, SIDE
 
 WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
@@ -26,7 +27,7 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
         return None
     inked = work >= 128
     inside = distance(inked, WORK // 2)
-    size = strength_box(work, 128)[1]
+    size = box_of(inked)[1]
     length = max(size)
     thickest = float(inside.max())
     if thickest > 0.45 * length and min(size) > 0.85 * length:
@@ -37,7 +38,9 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
     # Drawn with a pen of radius t the digit will be length - 2 * radius + 2 * t long, and that is to become BOX:
     wanted = max(length - 2 * radius, 0.25 * length) / (1 - 2 * PEN_RADIUS / BOX)
     grow = PEN_RADIUS * wanted / BOX - radius
-    field = inside - distance(~inked, max(int(grow), 0) + 3) + grow
+    field = inside + grow
+    if grow > -0.5:  # else strokes become thinner, and whatever is outside stays blank
+        field -= distance(~inked, max(int(grow), 0) + 3)
     return _centre((np.clip(field + 0.5, 0, 1) * 255).astype(np.uint8))
 
 
@@ -76,21 +79,9 @@ def stroke_radius(inside: np.ndarray) -> float:
     return float(ridges[len(ridges) // 5]) + 0.35  # the middle of a stroke lies between pixels
 
 
-def strength_box(strength: np.ndarray, threshold: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Top left corner (x, y) and size (width, height) of what reaches the threshold; size 0, 0 if nothing does."""
-    rows, columns = (strength >= threshold).any(axis=1), (strength >= threshold).any(axis=0)
-    if not rows.any():
-        return (0, 0), (0, 0)
-    left, top = int(columns.argmax()), int(rows.argmax())
-    return (left, top), (
-        len(columns) - int(columns[::-1].argmax()) - left,
-        len(rows) - int(rows[::-1].argmax()) - top,
-    )
-
-
 def _to_work_size(strength: np.ndarray) -> np.ndarray | None:
     """Cut to the ink and scaled so that its longer side is WORK pixels, with an empty margin. (H, W) uint8."""
-    (left, top), (width, height) = strength_box(strength, INKED)
+    (left, top), (width, height) = box_of(strength >= INKED)
     if not width:
         return None
     scale = WORK / max(width, height)
@@ -106,7 +97,7 @@ def _to_work_size(strength: np.ndarray) -> np.ndarray | None:
 
 def _centre(strength: np.ndarray) -> np.ndarray | None:
     """MNIST's last steps: the ink's longer side to BOX pixels, its centre of mass to the middle of SIDE x SIDE."""
-    (left, top), (width, height) = strength_box(strength, 64)
+    (left, top), (width, height) = box_of(strength >= 64)
     if not width:
         return None
     ink = strength[top : top + height, left : left + width]

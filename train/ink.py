@@ -9,6 +9,7 @@ LONGEST = 1000  # a longer picture is shrunk first: digits stay legible, and tim
 FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
 FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
 NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
+INK = 64  # of 255: what is cut out as ink
 INKED = 90  # of 255: what may be part of a ruled line
 PIECES = 16  # that a ruled line is followed in: it may lean, and pass behind ink
 RULE_SPAN = 0.85  # of the picture's width or height: thin straight ink that long is a ruled line, not a digit
@@ -43,14 +44,23 @@ def find_ink(picture: Image.Image) -> Ink | None:
         picture = _flatten(picture)
     ground = _plain_ground(picture)
     difference = _unlike(picture, ground) if ground is not None else _unlike_surroundings(picture.convert("L"))
-    strength = _stretch(difference, noise=FAINTEST)
+    strength = _stretch(difference)
     if strength is None:
         return None
-    strength = _without_rules(strength)
-    box = strength.point([0] * 64 + [255] * 192).getbbox()
-    if box is None:
+    strength = np.asarray(_without_rules(strength))
+    (left, top), (width, height) = box_of(strength >= INK)
+    if not width:
         return None
-    return Ink(np.asarray(strength.crop(box)), box[0], box[1], scale, from_photo=ground is None)
+    return Ink(strength[top : top + height, left : left + width], left, top, scale, from_photo=ground is None)
+
+
+def box_of(mask: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Top left corner (x, y) and size (width, height) of what is true in (H, W) bool; size 0, 0 if nothing is."""
+    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return (0, 0), (0, 0)
+    left, top = int(columns[0]), int(rows[0])
+    return (left, top), (int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top)
 
 
 def _flatten(picture: Image.Image) -> Image.Image:
@@ -71,9 +81,9 @@ def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
     """The colour that most of the picture's edge has, or None if the edge has no single colour."""
     pixels = np.asarray(picture)
     edge = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]).reshape(-1, len(picture.getbands()))
-    ground = np.sort(edge, axis=0)[len(edge) // 2]
-    near = (np.abs(edge.astype(np.int16) - ground) <= FLAT).all(axis=1)
-    if near.mean() < 0.7:
+    ground = np.partition(edge, len(edge) // 2, axis=0)[len(edge) // 2]
+    far = (np.abs(edge.astype(np.int16) - ground) > FLAT).sum(axis=1)
+    if np.count_nonzero(far) > 0.3 * len(edge):
         return None
     colour = tuple(int(channel) for channel in ground)
     return colour if len(colour) > 1 else colour[0]
@@ -82,10 +92,10 @@ def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
 def _unlike(picture: Image.Image, ground) -> Image.Image:
     """How much each pixel differs from the ground, in the channel where it does most. Mode L."""
     difference = ImageChops.difference(picture, Image.new(picture.mode, picture.size, ground))
-    bands = difference.split()
-    for band in bands[1:]:
-        bands = (ImageChops.lighter(bands[0], band),)
-    return bands[0]
+    first, *others = difference.split()
+    for band in others:
+        first = ImageChops.lighter(first, band)
+    return first
 
 
 def _unlike_surroundings(grey: Image.Image) -> Image.Image:
@@ -103,24 +113,23 @@ def _unlike_surroundings(grey: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(stands_out - noise, 0, 255).astype(np.uint8))
 
 
-def _stretch(difference: Image.Image, noise: int) -> Image.Image | None:
+def _stretch(difference: Image.Image) -> Image.Image | None:
     """Scale so that ground becomes 0 and ink 255, by Otsu's threshold (1979); None if nothing stands out."""
     counts = np.array(difference.histogram(), dtype=np.float64)
     values = np.arange(256)
-    faintest = max(noise, FAINTEST)
-    if counts[faintest:].sum() == 0:
+    if counts[FAINTEST:].sum() == 0:
         return None
     below = counts.cumsum()
     sums = (counts * values).cumsum()
     above = below[-1] - below
     with np.errstate(divide="ignore", invalid="ignore"):
         between = np.nan_to_num((sums * below[-1] / below - sums[-1]) ** 2 * below / np.maximum(above, 1e-9))
-    threshold = max(int(between[:-1].argmax()), faintest // 2)
+    threshold = max(int(between[:-1].argmax()), FAINTEST // 2)
     ink = counts[threshold + 1 :].cumsum()
     full = threshold + 1 + int(np.searchsorted(ink, ink[-1] / 2))  # the median of what is ink
-    if full < faintest:
+    if full < FAINTEST:
         return None
-    low = min(faintest / 3, full / 4)
+    low = min(FAINTEST / 3, full / 4)
     table = np.clip((values - low) * 255 / (full - low), 0, 255).astype(np.uint8)
     return difference.point(table.tolist())
 

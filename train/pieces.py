@@ -79,10 +79,11 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
     By runs: each row's stretches of ink are joined with those that they touch in the row above.
     """
     height, width = mask.shape
-    padded = np.zeros((height, width + 1), np.int8)
-    padded[:, :-1] = mask
-    change = np.diff(padded.ravel(), prepend=np.int8(0))
-    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    padded = np.zeros((height + 1, width + 1), bool)
+    padded[1:, :-1] = mask
+    flat = padded.ravel()[width:]  # a blank before the first row, and one after each
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    starts, ends = changes[::2], changes[1::2]
     rows = starts // (width + 1)
     lefts, rights = (starts - rows * (width + 1)).tolist(), (ends - rows * (width + 1)).tolist()
     rows = rows.tolist()
@@ -101,13 +102,17 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
         while other < run and rows[other] == row - 1 and lefts[other] <= rights[run]:
             parent[root(run)] = root(other)
             other += 1
-    labels, pieces = np.zeros((height, width), np.int32), {}
+    pieces: dict[int, Piece] = {}
+    of_run = []
     for run, row in enumerate(rows):
         left, right, first = lefts[run], rights[run], root(run)
         piece = pieces.setdefault(first, Piece(left, row, right, row + 1, 0, [len(pieces) + 1]))
         piece.left, piece.right, piece.bottom = min(piece.left, left), max(piece.right, right), row + 1
         piece.area += right - left
-        labels[row, left:right] = piece.labels[0]
+        of_run.append(piece.labels[0])
+    labels = mask.astype(np.int32)
+    if len(pieces) > 1:
+        labels[mask] = np.repeat(of_run, ends - starts)
     return labels, list(pieces.values())
 
 
