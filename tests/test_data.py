@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -136,6 +137,28 @@ def test_a_fault_is_named_with_its_line(tmp_path, number, change, words):
     with pytest.raises(UsageError, match=words) as caught:
         sign_mnist.read_csv(file)
     assert "broken.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_the_quick_parser_gives_what_pandas_gives(tmp_path, monkeypatch, ends):
+    monkeypatch.setattr(sign_mnist, "PIECE", 9000)  # a few lines: the border of a piece falls in many places
+    values = np.random.default_rng(0).integers(0, 256, (50, 785)) // np.random.default_rng(1).choice([1, 9, 99], 785)
+    file = tmp_path / "values.csv"
+    lines = [",".join(sign_mnist.HEADER), *(",".join(map(str, row)) for row in values)]
+    file.write_bytes(ends.join(lines).encode())  # without a line end at its end
+    assert np.array_equal(sign_mnist._plain_values(file), pd.read_csv(file).to_numpy())
+    assert np.array_equal(sign_mnist._plain_values(file), values)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda line: line.replace(",", ", "), lambda line: '"' + line.replace(",", '","') + '"']
+)
+def test_numbers_with_spaces_or_quotes_are_left_to_pandas(tmp_path, change):
+    file = write_csv(tmp_path / "spaced.csv", range(24))
+    plain = sign_mnist.read_csv(file)
+    break_line(file, 3, change)
+    assert sign_mnist._plain_values(file) is None
+    assert torch.equal(sign_mnist.read_csv(file).pixels, plain.pixels)
 
 
 def test_a_csv_is_parsed_once(tmp_path, monkeypatch):

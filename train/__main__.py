@@ -20,6 +20,7 @@ from train.machine import Plan, plan
 from train.models import build, parameter_count, summary
 from train.sign_mnist import FORMS
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
+from train.workers import Workers, join, threads_each
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments[:1] == ["summary"]:
             return _summary(arguments[1:])
-        return _train(_options(arguments))
+        options = _options(arguments)
+        if options.photos:
+            return _train_photos(options)
+        with join(options.device) as (workers, device):
+            return _train(options, workers, device)
     except (UsageError, TrainingStopped) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
@@ -38,7 +43,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m train",
         description="Train a network on a GPU, or on a CPU where there is none.",
-        epilog="python -m train summary mnist|asl prints a network's layers, sizes and parameters.",
+        epilog="python -m train summary mnist|asl prints a network's layers, sizes and parameters. "
+        "torchrun --nproc-per-node N -m train ... trains with N processes, a GPU each where there are GPUs.",
     )
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--recipe", default="best", help="best (default), lesson, ...: how it is trained")
@@ -110,9 +116,7 @@ def _train_photos(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(options: argparse.Namespace) -> int:
-    if options.photos:
-        return _train_photos(options)
+def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     task = task_named(options.task)
     recipe = task.recipe(options.recipe)
     recipe = recipe.with_settings(options.set).but(
@@ -120,8 +124,8 @@ def _train(options: argparse.Namespace) -> int:
     )
     out = options.out or checkpoint.default_path(task.name, recipe.name)
     partial = out.with_suffix(".partial.safetensors")
-    how = _plan(options, partial)
-    run = Run(task, recipe, seed=options.seed, plan=how)
+    how = workers.agreed(_plan(options, device, threads_each(workers), partial))
+    run = Run(task, recipe, seed=options.seed, plan=how, workers=workers)
     splits = load_splits(task, recipe, folder=options.data, form=options.labels)
     if options.strokes and task.name != "mnist":
         raise UsageError("--strokes holds digits: it goes with mnist")
@@ -134,9 +138,15 @@ def _train(options: argparse.Namespace) -> int:
     steps = -(-len(splits.train) // recipe.batch_size)
     if options.resume:
         _resume(run, partial, metadata)
+    if not workers.first:  # its work is the gradients; the first worker shows and saves
+        for _ in fit(run, splits):
+            pass
+        return 0
+    if options.resume:
         print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
+    together = f"; {workers.count} workers" if workers.count > 1 else ""
     print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
-          f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}")  # fmt: skip
+          f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip
 
     stop = _StopOnInterrupt()
     try:
@@ -192,13 +202,13 @@ def show(event: Event) -> None:
     print(f"{start}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
 
 
-def _plan(options: argparse.Namespace, partial: Path) -> Plan:
+def _plan(options: argparse.Namespace, device: str, threads: int | None, partial: Path) -> Plan:
     """The fastest plan now; but a resumed run goes on with its own threads and precision, to get the same bits."""
-    threads, precision = options.threads, options.precision
+    threads, precision = options.threads or threads, options.precision
     if options.resume:
         notes = checkpoint.read_metadata(partial).notes
         threads, precision = threads or notes.get("threads"), precision or notes.get("precision")
-    return plan(options.device, threads, precision, calibrate=True)
+    return plan(device, threads, precision, calibrate=True)
 
 
 def _resume(run: Run, partial: Path, wanted: Metadata) -> None:

@@ -17,6 +17,7 @@ from train.dataset import NO_CLASS, Images, Splits
 from train.machine import Plan
 from train.models import build
 from train.task import Recipe, Task, UsageError
+from train.workers import ALONE, Workers
 
 
 class TrainingStopped(RuntimeError):
@@ -110,6 +111,7 @@ class Run:
         seed: int = 0,
         plan: Plan | None = None,
         model: nn.Module | None = None,
+        workers: Workers = ALONE,
     ):
         """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there."""
         if recipe.augment not in AUGMENTATIONS:
@@ -119,11 +121,11 @@ class Run:
             torch.manual_seed(seed)
             model = model if model is not None else build(recipe.network, **recipe.options)
         plan = plan or Plan()
-        self.task, self.recipe, self.seed, self.plan = task, recipe, seed, plan
+        self.task, self.recipe, self.seed, self.plan, self.workers = task, recipe, seed, plan, workers
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.optimizer = _optimizer(recipe, self.model, plan.device)
-        self.forward = _compiled(self.model) if recipe.compile else self.model
+        self.forward = workers.together(_compiled(self.model) if recipe.compile else self.model)
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
@@ -185,22 +187,25 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
     for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
         order = torch.randperm(count, generator=_generator(run.seed, -epoch)).to(plan.device)
-        since, clock = torch.zeros(3, dtype=torch.float64, device=plan.device), time.perf_counter()
+        since, clock = torch.zeros(3, device=plan.device), time.perf_counter()
         run.model.train()
         for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
-            batch = splits.train[order[(step - 1) * recipe.batch_size : step * recipe.batch_size]]
-            since += _train_step(run, batch, run.steps_done / (steps * recipe.epochs), outliers)
+            batch = order[(step - 1) * recipe.batch_size : step * recipe.batch_size]
+            weight = run.workers.weight(len(batch))
+            batch = splits.train[run.workers.share(batch)]
+            since += _train_step(run, batch, run.steps_done / (steps * recipe.epochs), outliers, weight) * (weight > 0)
             run.steps_done += 1
             elapsed = time.perf_counter() - clock
             if elapsed >= every or step == steps:
                 loss, correct, images = since.tolist()  # the only place where the device is waited for
                 run.sums += since.cpu()
                 _check_finite(run, loss)
-                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, images / elapsed)
+                speed = images / elapsed * run.workers.count
+                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed)
                 run.model.train()  # whoever looked at the network may have switched it
                 since.zero_()
                 clock = time.perf_counter()
-        loss, correct, images = run.sums.tolist()
+        loss, correct, images = run.workers.total(run.sums.to(plan.device)).tolist()
         run.sums.zero_()
         run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
         validation = judge(run.validation_scores, splits.validation.labels)
@@ -212,10 +217,10 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     run.result.eval()
 
 
-def _train_step(run: Run, batch: Images, progress: float, outliers: bool = False) -> Tensor:
-    """One step of gradient descent; returns summed loss, correct answers and images, (3,) float64 on the device."""
+def _train_step(run: Run, batch: Images, progress: float, outliers: bool = False, weight: float = 1.0) -> Tensor:
+    """One step of gradient descent; returns summed loss, correct answers and images, (3,) float32 on the device."""
     recipe = run.recipe
-    generator = _generator(run.seed, run.steps_done)
+    generator = _generator(run.seed, run.steps_done * run.workers.count + run.workers.rank)
     torch.manual_seed(generator.initial_seed())  # dropout's randomness
     inputs = to_input(batch.pixels, run.task.mean, run.task.std, recipe.augment, generator)
     with precision(run.plan):
@@ -224,14 +229,14 @@ def _train_step(run: Run, batch: Images, progress: float, outliers: bool = False
     for group in run.optimizer.param_groups:
         group["lr"] = recipe.learning_rate * learning_rate_factor(recipe.schedule, progress)
     run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    (loss * weight if weight != 1 else loss).backward()
     run.optimizer.step()
     if run.average is not None:
         # early weights are worth little: the average begins short and grows to the recipe's length
         _move_average(run.average, run.model, min(recipe.average, (1 + run.steps_done) / (10 + run.steps_done)))
     with torch.no_grad():
         correct = (scores.argmax(1) == batch.labels).sum()
-        return torch.stack([loss.double() * len(batch), correct.double(), torch.full_like(loss, len(batch)).double()])
+        return torch.stack([loss * len(batch), correct.float(), torch.full_like(loss, len(batch))])
 
 
 def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bool) -> Tensor:

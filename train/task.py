@@ -78,10 +78,12 @@ def _value(text: str):
     """A word from the command line as a number, true or false, or several parted by commas; otherwise as it is."""
     if "," in text:
         return tuple(_value(part) for part in text.split(",") if part)
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    for read in (json.loads, float):  # float knows .2 as well
+        try:
+            return read(text)
+        except ValueError:
+            pass
+    return text
 
 
 RECIPE_FIELDS = tuple(f.name for f in fields(Recipe))
