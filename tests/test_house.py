@@ -13,7 +13,8 @@ ORDER = (
     "task machine workers images strokes ink pieces digits scribbles hands no_hands dataset mnist extra_digits "
     "sign_mnist photos data augment augment_photos hand_models palm_body hand_finder models fit calibrate checkpoint "
     "export frozen hand_scenes fit_finder fit_photos reading digit_reader lesson_sign_reader sign_reader predict "
-    "evaluate_photos evaluate evaluate_digits benchmark __main__ "
+    "evaluate_photos evaluate evaluate_digits lesson_loop benchmark_answers benchmark "
+    "__main__ "
 ).split()
 
 

