@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from train import extra_digits
+from train import checkpoint, extra_digits, mnist
 from train.augment import AUGMENTATIONS, thickened
 from train.calibrate import calibration_error, temperature_for
 from train.dataset import NO_CLASS, Images, Splits
-from train.fit import loss_of
+from train.fit import loss_of, measure
+from train.machine import Plan
 from train.models import build, parameter_count
 from train.strokes import load_pen_digits
 from train.task import MNIST, UsageError
@@ -59,12 +60,22 @@ def test_measured_writers_are_never_learned_from(pen_file, monkeypatch):
     nothing = Images(torch.zeros(2, 1, 28, 28, dtype=torch.uint8), torch.tensor([7, 8]))
     splits = extra_digits.with_extra(Splits(nothing, nothing), pen_file)
     labels = splits.train.labels.tolist()
-    assert labels.count(4) == 1 + extra_digits.THICK_COPIES  # of writer 1's digit; writer 30's is kept back
+    assert labels.count(4) == 2 + extra_digits.THICK_COPIES  # of writer 1's digit; writer 30's is kept back
     assert labels.count(NO_CLASS) == 6 and len(splits.validation) == 2
     again = extra_digits.with_extra(Splits(nothing, nothing), pen_file)  # from the cache
     assert torch.equal(again.train.pixels, splits.train.pixels) and again.train.labels.tolist() == labels
     learning = set(extra_digits.LEARNING_WRITERS)
     assert not learning & set(extra_digits.MEASURING_WRITERS) and not learning & set(extra_digits.CHOOSING_WRITERS)
+
+
+def test_thick_copies_keep_their_labels_and_are_no_blots():
+    images = mnist.load(train=False)
+    images = Images(images.pixels[:300], images.labels[:300])
+    thick = extra_digits.thick_copies(images, 200, np.random.default_rng(0))
+    assert 190 <= len(thick) <= 200 and thick.pixels.shape[1:] == (1, 28, 28)
+    model, about = checkpoint.load(checkpoint.default_path("mnist"))
+    right = measure(model, thick, MNIST, Plan()).accuracy
+    assert right > 0.9, right  # what a thick brush leaves is still that digit
 
 
 def test_doubt_is_the_best_answer_to_an_outlier():

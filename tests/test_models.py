@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from train.models import AslCNN, MnistCNN, build, layers, output_size, parameter_count, summary
+from train.models import AslCNN, MnistCNN, build, layers, output_size, parameter_count, pooling_first, summary
 from train.task import UsageError
 
 
@@ -57,3 +57,33 @@ def test_the_layer_table_leaves_the_network_as_it_was():
 def test_an_unknown_network_is_refused_by_name():
     with pytest.raises(UsageError, match=r"no network 'resnet-9000'.*mnist-cnn"):
         build("resnet-9000")
+
+
+@pytest.mark.parametrize("name", ["mnist-cnn", "digit-net", "sprint-net", "asl-cnn", "custom"])
+def test_pooling_before_relu_changes_neither_answers_nor_gradients(name):
+    torch.manual_seed(0)
+    model = build(name).eval()
+    images = torch.rand(4, 1, 28, 28)
+    gradients = []
+    for way in (model, pooling_first(model)):
+        model.zero_grad()
+        way(images).square().sum().backward()
+        gradients.append([way(images).detach(), *(parameter.grad.clone() for parameter in model.parameters())])
+    for plain, quick in zip(*gradients, strict=True):
+        assert torch.allclose(plain, quick, rtol=1e-4, atol=1e-5)
+
+
+def test_pooling_before_relu_leaves_the_networks_own_order():
+    model = build("mnist-cnn")
+    quick = pooling_first(model)
+    assert [type(layer).__name__ for layer in quick.features[:3]] == ["Conv2d", "MaxPool2d", "ReLU"]
+    assert [type(layer).__name__ for layer in model.features[:3]] == ["Conv2d", "ReLU", "MaxPool2d"]
+    assert all(one is two for one, two in zip(model.parameters(), quick.parameters(), strict=True))
+
+
+def test_the_sprint_network_has_29610_parameters():
+    assert (
+        parameter_count(build("sprint-net"))
+        == 16 * 36 + 32 * 16 * 9 + 64 * 32 * 9 + 2 * (16 + 32 + 64) + 5770
+        == 29_610
+    )

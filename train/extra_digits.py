@@ -26,7 +26,7 @@ CHOOSING_WRITERS = range(23, 25)  # to choose settings on
 MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
 THICK_COPIES = 3  # of each pen digit, each with another brush, beside two redrawn thin
 THICK_MNIST = 12_000  # of MNIST's own digits, as a thick brush would have drawn them
-OUTLIERS = 9000  # in equal parts scribbles, letters, and two digits beside each other
+OUTLIERS = 15_000  # in equal parts scribbles, letters, and two digits beside each other
 LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "Il"})  # those two are a plain 1
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
 # Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.4 refuses 0.05 %,
@@ -131,7 +131,8 @@ def thick_copies(images: Images, count: int, random: np.random.Generator) -> Ima
         if seen is not None:
             pictures.append(seen)
             labels.append(int(images.labels[index]))
-    return Images(torch.from_numpy(np.stack(pictures)).unsqueeze(1), torch.tensor(labels))
+    pixels = np.array(pictures, np.uint8).reshape(-1, 1, SIDE, SIDE)
+    return Images(torch.from_numpy(pixels), torch.tensor(labels, dtype=torch.int64))
 
 
 def outliers(count: int, digits: list[PenDigit], random: np.random.Generator) -> Images:

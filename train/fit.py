@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from train.augment import AUGMENTATIONS
 from train.dataset import NO_CLASS, Images, Splits
 from train.machine import Plan
-from train.models import build
+from train.models import build, pooling_first
 from train.task import Recipe, Task, UsageError
 from train.workers import ALONE, Workers
 
@@ -125,7 +125,8 @@ class Run:
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.optimizer = _optimizer(recipe, self.model, plan.device)
-        self.forward = workers.together(_compiled(self.model) if recipe.compile else self.model)
+        quick = pooling_first(self.model)
+        self.forward = workers.together(_compiled(quick) if recipe.compile else quick)
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite

@@ -1,5 +1,6 @@
 """The networks: a picture goes in as (N, C, H, W), a score (logit) for each class comes out as (N, classes)."""
 
+import copy
 from collections.abc import Callable, Sequence
 
 import torch
@@ -220,6 +221,23 @@ def build(name: str, **options) -> nn.Module:
         return NETWORKS[name](**options)
     except TypeError as error:
         raise UsageError(f"network {name} does not take these options: {error}") from None
+
+
+def pooling_first(model: nn.Module) -> nn.Module:
+    """The same network, layers shared, with each pooling of its `features` before the ReLU that stands in front of it.
+
+    The largest of what ReLU leaves is what ReLU leaves of the largest, and after pooling a quarter is left to do.
+    """
+    layers = list(getattr(model, "features", ()))
+    before = layers.copy()
+    for index in range(1, len(layers)):
+        if isinstance(layers[index], nn.MaxPool2d) and isinstance(layers[index - 1], nn.ReLU):
+            layers[index - 1 : index + 1] = layers[index], layers[index - 1]
+    if layers == before:
+        return model
+    other = copy.copy(model)
+    other._modules = model._modules | {"features": nn.Sequential(*layers)}
+    return other
 
 
 def parameter_count(model: nn.Module) -> int:
