@@ -73,8 +73,8 @@ def test_thick_copies_keep_their_labels_and_are_no_blots():
     images = Images(images.pixels[:300], images.labels[:300])
     thick = extra_digits.thick_copies(images, 200, np.random.default_rng(0))
     assert 190 <= len(thick) <= 200 and thick.pixels.shape[1:] == (1, 28, 28)
-    model, about = checkpoint.load(checkpoint.default_path("mnist"))
-    right = measure(model, thick, MNIST, Plan()).accuracy
+    network = checkpoint.load(checkpoint.default_path("mnist"))[0]
+    right = measure(network, thick, MNIST, Plan()).accuracy
     assert right > 0.9, right  # what a thick brush leaves is still that digit
 
 

@@ -12,7 +12,7 @@ from train import checkpoint
 from train.digits import even_out
 from train.frozen import Frozen
 from train.images import open_picture
-from train.ink import find_ink
+from train.ink import LONGEST, find_ink
 from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together, without_marks
 from train.reading import Reading, ranked, refused
 from train.strokes import extent, redraw
@@ -30,6 +30,8 @@ MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no nu
 
 class DigitReader:
     """Loads a checkpoint once; then reads any number of pictures or drawings."""
+
+    longest = 2 * LONGEST  # pixels of a picture; what is longer may be shrunk to this before it comes here
 
     def __init__(self, path: Path | str | None = None):
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""

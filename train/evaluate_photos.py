@@ -27,16 +27,16 @@ def read_folder(folder: Path, reader: SignReader) -> list[Answered]:
     photos = list_photos(folder)
     answered = []
     for at in range(0, len(photos), BATCH):
-        opened = [(photo, _open(photo)) for photo in photos[at : at + BATCH]]
+        opened = [(photo, _open(photo, reader.longest)) for photo in photos[at : at + BATCH]]
         opened = [(photo, picture) for photo, picture in opened if picture is not None]
         for (photo, _), [reading] in zip(opened, reader.read_many([p for _, p in opened]), strict=True):
             answered.append(Answered(photo, reading.label, reading.confidence, reading.sure))
     return answered
 
 
-def _open(photo: Photo):
+def _open(photo: Photo, longest: int):
     try:
-        return open_picture(photo.file)
+        return open_picture(photo.file, longest)
     except PictureError as error:
         print(f"left out: {error}")
         return None

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from train.hand_models import FEATURES, HandBackbone
 from train.hands import Box
+from train.machine import cpu_has_bfloat16
 from train.palm_body import PalmBody
 
 SIDE = 192  # pixels of the square that the networks see
@@ -25,7 +26,7 @@ CLOSER = 2.0  # the second look sees a square of so many times the first look's 
 OVERLAP = 0.3  # of boxes that are still taken for one hand
 FIRST = 0.25  # the first look's share in the box; without it, one box in fifty more is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
-QUICK = torch.cpu._is_avx512_bf16_supported()  # half precision in hardware: twice as fast
+QUICK = cpu_has_bfloat16()
 
 
 class HandFinder(nn.Module):

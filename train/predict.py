@@ -12,11 +12,11 @@ from train.images import open_picture
 from train.reading import Reading
 from train.task import TASKS, UsageError
 
-BATCH = 64  # pictures read together: opened by threads, then one pass through the network
+BATCH = 32  # pictures read together: opened by threads, then one pass through the network
 
 
 def reader_for(task: str, checkpoint: Path | None = None):
-    """The task's reader: an object whose read_many(pictures) gives a list of Readings for each picture.
+    """The task's reader: its read_many(pictures) gives a list of Readings for each, and `longest` is all it looks at.
 
     Raises CheckpointError if the checkpoint is missing or cannot be used.
     """
@@ -38,7 +38,7 @@ def predict(task: str, files: Iterable[str | Path], checkpoint: Path | None = No
     reader = reader_for(task, checkpoint)
     with ThreadPoolExecutor(4) as threads:
         for group in _batched(files, BATCH):
-            opened = list(threads.map(_open, group))
+            opened = list(threads.map(lambda file: _open(file, reader.longest), group))
             readings = iter(reader.read_many([picture for picture, error in opened if not error]))
             for file, (_, error) in zip(group, opened, strict=True):
                 yield {"file": str(file), **(answer([], error) if error else answer(next(readings)))}
@@ -63,9 +63,9 @@ def answer(readings: list[Reading], error: str | None = None) -> dict:
     return result
 
 
-def _open(file):
+def _open(file, longest: int):
     try:
-        return open_picture(file), None
+        return open_picture(file, longest), None
     except UsageError as error:
         return None, str(error)
 

@@ -30,6 +30,8 @@ HELP = "Come closer, or use a plainer background."
 class SignReader:
     """Loads finder and reader once; then reads any number of photos."""
 
+    longest = LONGEST
+
     def __init__(self, path: Path | str | None = None, finder: Path | str | None = None):
         """Raises CheckpointError if a checkpoint (default: the shipped ones) is missing or cannot be used."""
         self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
