@@ -43,6 +43,11 @@ def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, 
 
 def whole(picture: Image.Image) -> Box:
     """The box to assume where no hand was looked for: the middle of the picture, most of it."""
+    return middle(picture, 0.84)
+
+
+def middle(picture: Image.Image, share: float = 1.0) -> Box:
+    """The square in the picture's middle whose side is that share of its shorter side."""
     width, height = picture.size
-    half = min(width, height) * 0.42
+    half = min(width, height) * share / 2
     return width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half

@@ -10,7 +10,7 @@ from torch.nn import MaxPool2d
 
 from train import checkpoint
 from train.digit_reader import class_activation
-from train.hands import Box
+from train.hands import Box, crop, middle, square
 from train.images import on_ground, open_picture
 from train.reading import Reading, ranked
 
@@ -31,8 +31,8 @@ class LessonSignReader:
         The reading's box is what was really read; it may reach over the photo's edge. Raises PictureError.
         """
         picture = on_ground(open_picture(photo))
-        box = square(box or (0, 0, *picture.size), inside=box is None)
-        seen = grey(picture, box)
+        box = square(box or middle(picture), context=1)
+        seen = np.asarray(Image.fromarray(crop(picture, box, context=1, side=SIDE)).convert("L"))
         pixels = torch.from_numpy(seen.copy())[None, None].float() / 255
         probabilities, looked = self._look((pixels - self.about.mean) / self.about.std)
         top = ranked(self.about.labels, probabilities)
@@ -62,22 +62,3 @@ class LessonSignReader:
             (gradient,) = torch.autograd.grad(scores.max(), maps)
         probabilities = (scores.detach() / self.about.temperature).softmax(dim=1)[0]
         return probabilities.numpy(), class_activation(maps.detach().numpy(), gradient.numpy())[0]
-
-
-def square(box: Box, inside: bool = False) -> Box:
-    """A square with the box's centre: as large as its longer side, or its shorter if it must lie inside."""
-    left, top, right, bottom = box
-    side = (min if inside else max)(right - left, bottom - top) / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    return x - side, y - side, x + side, y + side
-
-
-def grey(picture: Image.Image, box: Box) -> np.ndarray:
-    """The box of an RGB picture as (28, 28) uint8; beyond the picture's edge its last pixels go on."""
-    left, top, right, bottom = box
-    around = [max(0, int(np.ceil(over))) for over in (-left, -top, right - picture.width, bottom - picture.height)]
-    if any(around):
-        (west, north, east, south) = around
-        pixels = np.pad(np.asarray(picture), ((north, south), (west, east), (0, 0)), mode="edge")
-        picture, box = Image.fromarray(pixels), (left + west, top + north, right + west, bottom + north)
-    return np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box))

@@ -3,7 +3,8 @@
 const FIELDS = ["network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment", "share", "seed"];
 const LINK_NAMES = { learning_rate: "lr", batch_size: "batch" }; // shorter in links
 const TASK_TITLES = { mnist: "Digits", asl: "Hand signs" };
-const TITLES = { best: "Best", lesson: "The lesson’s", custom: "My own…" };
+const TITLES = { best: "Best", sprint: "Sprint", lesson: "The lesson’s", custom: "My own…" };
+const NETWORK_TITLES = { best: "Our network", sprint: "Our smallest network", lesson: "The lesson’s network" };
 
 function createForm(root, { missing }) {
   const form = root.querySelector(".settings");
@@ -34,7 +35,9 @@ function createForm(root, { missing }) {
   function networkTitle(name) {
     const { recipes } = task();
     if (name === "custom") return TITLES.custom;
-    return name === recipes.lesson?.network ? "The lesson’s network" : "Our network";
+    // where the lesson's recipe and ours share a network, it is the lesson's
+    const recipe = Object.keys(recipes).findLast((key) => recipes[key].network === name);
+    return NETWORK_TITLES[recipe] ?? name;
   }
 
   function setTask(name) {
