@@ -13,7 +13,7 @@ from train.digits import even_out
 from train.frozen import Frozen
 from train.images import open_picture
 from train.ink import LONGEST, find_ink
-from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, together, without_marks
+from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
 from train.reading import Reading, ranked, refused
 from train.strokes import extent, redraw
 
@@ -67,7 +67,7 @@ class DigitReader:
         def of(group: Piece) -> list[np.ndarray]:
             return [strokes[index] for index in group.labels]
 
-        groups = self._settled(_stroke_groups(strokes, dot)[:MOST_DIGITS], lambda group: redraw(of(group)))
+        groups = self._settled(stroke_groups(strokes, dot)[:MOST_DIGITS], lambda group: redraw(of(group)))
         return self._answers([redraw(of(group)) for group in groups], [extent(of(group)) for group in groups])
 
     def _read_ink(self, picture: Image.Image) -> list[Reading]:
@@ -196,15 +196,3 @@ def class_activation(maps: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]
         heat = Image.fromarray(np.pad(share, 1)).resize((28, 28), Image.Resampling.BICUBIC)
         heats.append(np.asarray(heat, dtype=np.float32) / 255)
     return heats
-
-
-def _stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
-    """The strokes of each digit, in reading order; slips of the pen beside a longer stroke are left out."""
-    pieces = []
-    for index, stroke in enumerate(strokes):
-        (left, top), (right, bottom) = stroke.min(axis=0), stroke.max(axis=0)
-        size = max(right - left, bottom - top)
-        # a stroke has a width too: without one nothing would lie over a vertical line
-        pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
-    kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
-    return in_reading_order(without_marks(together(kept)))

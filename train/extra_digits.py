@@ -15,6 +15,7 @@ from PIL import Image
 from train.dataset import NO_CLASS, Images, Splits, cache_folder
 from train.digits import distance, even_out
 from train.ink import find_ink
+from train.pieces import sheet_of, stroke_groups
 from train.scribbles import LETTERS, fonts, letter, scribble
 from train.strokes import SIDE, PenDigit, draw, extent, load_pen_digits, redraw
 from train.task import UsageError
@@ -26,13 +27,13 @@ CHOOSING_WRITERS = range(23, 25)  # to choose settings on
 MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
 THICK_COPIES = 3  # of each pen digit, each with another brush, beside two redrawn thin
 THICK_MNIST = 12_000  # of MNIST's own digits, as a thick brush would have drawn them
-OUTLIERS = 15_000  # in equal parts scribbles, letters, and two digits beside each other
+OUTLIERS = 18_000  # half of them scribbles and parts of such, a third letters, the rest two digits beside each other
 LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "Il"})  # those two are a plain 1
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
 # Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.4 refuses 0.05 %,
 # and 93 to 94 % of scribbles and letters; 0.6 refuses 0.2 % and 95 %, 0.9 refuses 0.4 % and 98 %.
 UNSURE_BELOW = 0.4
-VERSION = 4  # of what is made here: a new one leaves old caches aside
+VERSION = 5  # of what is made here: a new one leaves old caches aside
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
@@ -68,8 +69,8 @@ def about_extra() -> dict[str, str]:
         "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, twice redrawn thin, and "
         f"{THICK_COPIES} times as pictures with brushes of radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
         "thick": f"{THICK_MNIST} of MNIST's training digits, thickened as by such brushes",
-        "outliers": f"{OUTLIERS}: scribbles, pairs of digits, and letters in {len(learning_fonts())} fonts, "
-        f"none called {MEASURING_FONT}",
+        "outliers": f"{OUTLIERS}: scribbles and parts of them, pairs of digits, and letters in "
+        f"{len(learning_fonts())} fonts, none called {MEASURING_FONT}",
     }
 
 
@@ -136,13 +137,13 @@ def thick_copies(images: Images, count: int, random: np.random.Generator) -> Ima
 
 
 def outliers(count: int, digits: list[PenDigit], random: np.random.Generator) -> Images:
-    """Scribbles, letters and pairs of digits in equal parts, with the label NO_CLASS."""
+    """Scribbles, letters and pairs of digits, with the label NO_CLASS."""
     letterforms = learning_fonts()
     pictures = []
     for index in range(count):
-        if index % 3 == 0:
+        if index % 2:
             pictures.append(scribbled(random))
-        elif index % 3 == 1:
+        elif index % 3:
             pictures.append(lettered(random, letterforms[random.integers(len(letterforms))]))
         else:
             pictures.append(redraw(beside([digits[random.integers(len(digits))] for _ in range(2)], random)))
@@ -150,12 +151,33 @@ def outliers(count: int, digits: list[PenDigit], random: np.random.Generator) ->
 
 
 def scribbled(random: np.random.Generator) -> np.ndarray:
-    """A scribble as the network sees it, from movements or from a picture. (28, 28) uint8"""
-    size = random.uniform(0.8, 2)
-    strokes = [stroke * size + 40 for stroke in scribble(random)]
-    if random.random() < 0.5:
-        return redraw(strokes)
-    return from_picture(draw(strokes, (SHEET, SHEET), random.uniform(BRUSHES[0], 10)))
+    """A scribble as the network sees it, whole or a part that seems to be a digit. (28, 28) uint8"""
+    while True:
+        size, whole = random.uniform(0.8, 2), random.random() < 0.5
+        strokes = [stroke * size + 40 for stroke in scribble(random)]
+        if random.random() < 0.5:
+            groups = stroke_groups(strokes, dot=0.04 * SHEET)
+            group = groups[random.integers(len(groups))]
+            seen = redraw(strokes if whole else [strokes[index] for index in group.labels])
+        else:
+            picture = draw(strokes, (SHEET, SHEET), random.uniform(BRUSHES[0], 10))
+            if whole:
+                seen = from_picture(picture)
+            else:
+                sheet = sheet_of(find_ink(picture))
+                seen = even_out(sheet.cut(sheet.groups[random.integers(len(sheet.groups))])[0])
+        if seen is not None and not _upright_line(seen):
+            return seen
+
+
+def _upright_line(seen: np.ndarray) -> bool:
+    """Whether a (28, 28) picture is one straight line, upright enough for a 1."""
+    y, x = np.nonzero(seen > 96)
+    if len(x) < 2:
+        return False
+    spread, axes = np.linalg.eigh(np.cov(x, y))  # principal axes, the shorter first
+    across, along = axes[:, 1]
+    return spread[0] < 2.5 and abs(along) > 0.6 * abs(across)
 
 
 def beside(digits: list[PenDigit], random: np.random.Generator) -> list[np.ndarray]:

@@ -73,6 +73,21 @@ def sheet_of(ink: Ink) -> Sheet:
     return Sheet(ink.strength, labels, step, groups, len(groups) == 1 and len(groups[0].labels) == len(pieces))
 
 
+def stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
+    """The strokes of each digit, in reading order; slips of the pen beside a longer stroke are left out.
+
+    Strokes are (n, 2) arrays of points; a group's labels are their indices. `dot` is the size of a mere dot.
+    """
+    pieces = []
+    for index, stroke in enumerate(strokes):
+        (left, top), (right, bottom) = stroke.min(axis=0), stroke.max(axis=0)
+        size = max(right - left, bottom - top)
+        # a stroke has a width too: without one nothing would lie over a vertical line
+        pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
+    kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
+    return in_reading_order(without_marks(together(kept)))
+
+
 def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
     """Label the 8-connected pieces of a mask. Returns labels (H, W) int32, 0 where there is no ink, and the pieces.
 
