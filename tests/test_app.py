@@ -1,15 +1,22 @@
 """The application as a Space and as a newcomer start it, and its named endpoints."""
 
+import asyncio
+import io
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+
+from train.benchmark_answers import SKETCH
+from train.strokes import draw
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,3 +90,39 @@ def test_an_impossible_port_is_refused(port, capsys):
     from demo.app import main
 
     assert main(["--port", port]) == 2 and "whole number from 1 to 65535" in capsys.readouterr().err
+
+
+def test_digit_answers_quickly_alone_and_in_a_crowd(app_url, capsys):
+    """Prints milliseconds of one client and answers a second of 50: the promise is far looser than a quiet machine."""
+    sheet = io.BytesIO()
+    draw([SKETCH], (280, 280), 8, ink=0, ground=255).convert("RGB").save(sheet, "PNG")
+
+    async def crowd() -> tuple[float, float]:
+        limits = httpx.Limits(max_connections=60, max_keepalive_connections=60)
+        async with httpx.AsyncClient(base_url=app_url + "gradio_api", timeout=60, limits=limits) as client:
+            files = {"files": ("digit.png", sheet.getvalue(), "image/png")}
+            path = (await client.post("/upload", files=files)).json()[0]
+            picture = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+
+            async def ask() -> float:
+                started = time.perf_counter()
+                answer = (await client.post("/run/digit", json=picture)).json()["data"][0]
+                assert answer["label"] == "3"
+                return time.perf_counter() - started
+
+            alone = [await ask() for _ in range(60)][10:]
+            started, seconds, count = time.perf_counter(), 3.0, 0
+
+            async def keep_asking() -> None:
+                nonlocal count
+                while time.perf_counter() - started < seconds:
+                    await ask()
+                    count += 1
+
+            await asyncio.gather(*[keep_asking() for _ in range(50)])
+            return statistics.median(alone), count / (time.perf_counter() - started)
+
+    alone, rate = asyncio.run(crowd())
+    with capsys.disabled():
+        print(f"\n/digit: {alone * 1e3:.1f} ms at the median, one client; {rate:.0f} answers a second, 50 clients")
+    assert alone < 0.2 and rate > 10

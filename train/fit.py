@@ -179,6 +179,9 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     recipe, plan = run.recipe, run.plan
     if plan.device == "cpu":
         torch.set_num_threads(plan.threads)
+    elif plan.device.startswith("cuda"):
+        torch.set_float32_matmul_precision("high")  # TF32
+        torch.backends.cudnn.benchmark = True  # batches are all of one size: the fastest way is worth looking for
     splits = splits.to(plan.device)
     count = len(splits.train)
     steps = math.ceil(count / recipe.batch_size)
