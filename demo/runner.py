@@ -6,6 +6,7 @@ nobody follows it any more. Whatever its end, the network keeps what it has lear
 
 import contextlib
 import ctypes
+import gc
 import os
 import secrets
 import threading
@@ -212,6 +213,7 @@ class Slots:
 
 
 def give_memory_back() -> None:
-    """Returns freed memory to the system: glibc would keep what a training had."""
+    """Returns freed memory to the system: Python would keep what refers to itself, and glibc what is free."""
+    gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
