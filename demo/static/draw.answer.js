@@ -28,7 +28,7 @@ function createAnswer(root) {
     if (list.length === 1) return confidenceInWords(list[0]);
     if (list.every((reading) => reading.label === null)) return "This does not look like a number.";
     const doubtful = list.filter((reading) => reading.label === null || reading.confidence < 0.7);
-    if (!doubtful.length) return "Sure of all " + list.length + " digits";
+    if (!doubtful.length) return list.length === 2 ? "Sure of both digits" : `Sure of all ${list.length} digits`;
     return doubtful.length === 1 ? "Not sure of one digit" : "Not sure of " + doubtful.length + " digits";
   }
 
