@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from train import checkpoint
-from train.calibrate import temperature_for
+from train.calibrate import faintest, temperature_for
 from train.checkpoint import Metadata
 from train.data import load_splits, load_test
 from train.dataset import Splits
@@ -170,6 +170,8 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         print("It has learned nothing: with so large steps its ReLUs have died. Try a smaller --lr, or another --seed.")
     temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
     metadata = metadata.but(epochs=run.steps_done / steps, temperature=temperature)
+    if options.strokes:
+        metadata = metadata.but(faint_below=faintest(run.result, splits.validation, task))
     checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
     exact = plan(how.device, how.threads, "float32")  # as train.evaluate measures
     result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, exact)

@@ -19,8 +19,11 @@ from train.strokes import extent, redraw
 
 NOTHING = "Nothing is drawn here yet."
 ONLY_A_DOT = "That is only a dot."
+TOO_SMALL = "That is too small to be read. Draw it larger."
 NO_DIGIT = "This does not look like a digit."
 DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
+SMALLEST = 0.08  # of it: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
+APART = 2  # digits of one number are nearer to each other than so many times the largest; dots and crumbs are not
 WIDE = 1.15  # width by height from which ink may be two digits that touch
 RESERVE = 0.5  # an answer with less confidence is given with "not sure"; below the checkpoint's `unsure_below`, none is
 PART_FROM = 0.6  # ink is parted if all its parts together read better than that
@@ -61,8 +64,9 @@ class DigitReader:
             return [refused(NOTHING)]
         left, top, right, bottom = extent(strokes)
         dot = DOT * max(size)
-        if max(right - left, bottom - top) < dot:
-            return [refused(ONLY_A_DOT, box=(left, top, right, bottom))]
+        if max(right - left, bottom - top) < SMALLEST * max(size):
+            note = ONLY_A_DOT if max(right - left, bottom - top) < dot else TOO_SMALL
+            return [refused(note, box=(left, top, right, bottom))]
 
         def of(group: Piece) -> list[np.ndarray]:
             return [strokes[index] for index in group.labels]
@@ -152,9 +156,11 @@ class DigitReader:
         """One reading for each 28 x 28 picture."""
         maps, scores = self.network(np.stack(seen)[:, None])
         heats = class_activation(maps, self._gradient(maps, scores.argmax(axis=1)))
-        readings = [self._answer(*each) for each in zip(self._softmax(scores), seen, heats, boxes, strict=True)]
+        strengths = np.linalg.norm(maps.reshape(len(maps), -1), axis=1)
+        each = zip(self._softmax(scores), strengths, seen, heats, boxes, strict=True)
+        readings = [self._answer(*one) for one in each]
         strange = sum(reading.label is None for reading in readings)
-        if len(readings) > 1 and strange >= DOUBTFUL * len(readings):
+        if len(readings) > 1 and (strange >= DOUBTFUL * len(readings) or _scattered(boxes)):
             return [replace(reading, label=None, note=reading.note or NO_DIGIT) for reading in readings]
         return readings
 
@@ -168,10 +174,12 @@ class DigitReader:
             scores = self.classifier(at)[range(len(answers)), answers]
             return torch.autograd.grad(scores.sum(), at)[0].numpy()
 
-    def _answer(self, probabilities, seen, heat, box) -> Reading:
+    def _answer(self, probabilities, strength, seen, heat, box) -> Reading:
         top = ranked(self.about.labels, probabilities)
         (label, confidence), (second, second_confidence) = top[:2]
         about = {"top": top, "seen": seen, "heat": heat, "box": box}
+        if strength < self.about.faint_below:  # whatever it says of it, it saw little that digits have
+            return Reading(None, confidence, note=NO_DIGIT, **about)
         if confidence < self.about.unsure_below:
             torn = confidence + second_confidence > 0.75
             note = f"Not sure: {label} or {second}." if torn else NO_DIGIT
@@ -182,6 +190,16 @@ class DigitReader:
     def _softmax(self, scores: np.ndarray) -> np.ndarray:
         powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.about.temperature)
         return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _scattered(boxes) -> bool:
+    """Whether most of the boxes (left, top, right, bottom) are far from all others, for their size."""
+    boxes = np.array(boxes)
+    largest = (boxes[:, 2:] - boxes[:, :2]).max()
+    across, down = (np.maximum(boxes[:, None, side] - boxes[None, :, side + 2], 0) for side in (0, 1))
+    gaps = np.maximum(across, across.T) + np.maximum(down, down.T)
+    np.fill_diagonal(gaps, np.inf)
+    return np.median(gaps.min(axis=1)) > APART * largest
 
 
 def class_activation(maps: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:

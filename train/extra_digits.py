@@ -28,12 +28,12 @@ MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
 THICK_COPIES = 3  # of each pen digit, each with another brush, beside two redrawn thin
 THICK_MNIST = 12_000  # of MNIST's own digits, as a thick brush would have drawn them
 OUTLIERS = 18_000  # half of them scribbles and parts of such, a third letters, the rest two digits beside each other
-LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "Il"})  # those two are a plain 1
+LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "OoIl"})  # those are a plain 0 and a plain 1
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
 # Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.4 refuses 0.05 %,
 # and 93 to 94 % of scribbles and letters; 0.6 refuses 0.2 % and 95 %, 0.9 refuses 0.4 % and 98 %.
 UNSURE_BELOW = 0.4
-VERSION = 5  # of what is made here: a new one leaves old caches aside
+VERSION = 6  # of what is made here: a new one leaves old caches aside
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
