@@ -6,7 +6,7 @@ import torch
 
 from train import checkpoint, extra_digits, mnist
 from train.augment import AUGMENTATIONS, thickened
-from train.calibrate import calibration_error, temperature_for
+from train.calibrate import FAINT, calibration_error, faintest, temperature_for
 from train.dataset import NO_CLASS, Images, Splits
 from train.fit import loss_of, measure
 from train.machine import Plan
@@ -76,6 +76,15 @@ def test_thick_copies_keep_their_labels_and_are_no_blots():
     network = checkpoint.load(checkpoint.default_path("mnist"))[0]
     right = measure(network, thick, MNIST, Plan()).accuracy
     assert right > 0.9, right  # what a thick brush leaves is still that digit
+
+
+def test_the_faintest_is_a_share_of_what_known_digits_leave():
+    torch.manual_seed(0)
+    network, images = build("mnist-cnn").eval(), mnist.load(train=False)
+    images = Images(images.pixels[:700], images.labels[:700])
+    with torch.no_grad():
+        maps = network.features((images.pixels.float() / 255 - MNIST.mean) / MNIST.std)
+    assert faintest(network, images, MNIST) == pytest.approx(FAINT * maps.flatten(1).norm(dim=1).median(), rel=1e-3)
 
 
 def test_doubt_is_the_best_answer_to_an_outlier():

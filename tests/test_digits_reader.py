@@ -154,3 +154,36 @@ def test_many_pictures_are_read_as_each_alone(reader):
     for picture, readings in zip(pictures, together, strict=True):
         (alone,) = reader.read(picture)
         assert readings[0].label == alone.label and readings[0].confidence == pytest.approx(alone.confidence, abs=1e-4)
+
+
+def test_what_is_too_small_is_said_to_be(reader):
+    tiny = strokes_of("3", left=130, top=130, size=18)
+    [reading] = reader.read_strokes(tiny, SIZE)
+    assert reading.label is None and "larger" in reading.note
+    assert label(reader.read_strokes(strokes_of("3", left=130, top=130, size=28), SIZE)) == "3"
+
+
+def test_marks_far_from_each_other_are_no_number(reader):
+    crumbs = [
+        stroke for left, top in ((20, 20), (230, 40), (130, 230)) for stroke in strokes_of("1", left, top, size=26)
+    ]
+    readings = reader.read_strokes(crumbs, SIZE)
+    assert [reading.label for reading in readings] == [None] * 3
+    side_by_side = [stroke for left in (60, 100, 140) for stroke in strokes_of("1", left, 120, size=26)]
+    assert label(reader.read_strokes(side_by_side, SIZE)) == "111"
+
+
+def test_a_drawing_that_leaves_the_network_cold_is_no_digit(reader):
+    seven = strokes_of("7")
+    assert label(reader.read_strokes(seven, SIZE)) == "7" and reader.about.faint_below > 0
+    about, reader.about = reader.about, reader.about.but(faint_below=1e6)
+    try:
+        [reading] = reader.read_strokes(seven, SIZE)
+    finally:
+        reader.about = about
+    assert reading.label is None and reading.note == "This does not look like a digit." and reading.top[0][0] == "7"
+
+
+def test_a_neat_zero_is_no_letter(reader):
+    [reading] = reader.read_strokes(strokes_of("0"), SIZE)
+    assert reading.label == "0" and reading.confidence > 0.9

@@ -83,6 +83,7 @@ def seeds(task: Task, recipe: Recipe, how: Plan, count: int, folder: Path | None
         seconds, run = _train(Run(task, recipe, seed=seed, plan=how), splits)
         times.append(seconds)
         accuracies.append(measure(run.result, test, task, Plan(how.device, how.threads)).accuracy)  # float32
+        print(f"  seed {seed}: {accuracies[-1]:.2%}, {seconds:.2f} s", file=sys.stderr, flush=True)
     mean, middle = statistics.fmean(accuracies), statistics.median(times)
     spread = f" ± {statistics.stdev(accuracies):.2%}" if count > 1 else ""
     numbers = {"mean": mean, "accuracies": accuracies, "seconds": times, "median_seconds": middle, "test": len(test)}
