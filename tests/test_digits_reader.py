@@ -184,6 +184,15 @@ def test_a_drawing_that_leaves_the_network_cold_is_no_digit(reader):
     assert reading.label is None and reading.note == "This does not look like a digit." and reading.top[0][0] == "7"
 
 
+def test_a_plain_line_is_a_1_of_any_length_and_thickness(reader):
+    random = np.random.default_rng(0)
+    for _ in range(40):
+        height, lean = random.uniform(60, 220), random.normal(0, 0.1)
+        line = [np.array([[140 + lean * height / 2, 140 - height / 2], [140 - lean * height / 2, 140 + height / 2]])]
+        assert label(reader.read_strokes(line, SIZE)) == "1"
+        assert label(reader.read(draw(line, SIZE, random.uniform(3, 16)))) == "1", (height, lean)
+
+
 def test_a_neat_zero_is_no_letter(reader):
     [reading] = reader.read_strokes(strokes_of("0"), SIZE)
     assert reading.label == "0" and reading.confidence > 0.9

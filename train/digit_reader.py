@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from train import checkpoint
-from train.digits import even_out
+from train.digits import even_out, upright_line
 from train.frozen import Frozen
 from train.images import open_picture
 from train.ink import LONGEST, find_ink
@@ -178,7 +178,8 @@ class DigitReader:
         top = ranked(self.about.labels, probabilities)
         (label, confidence), (second, second_confidence) = top[:2]
         about = {"top": top, "seen": seen, "heat": heat, "box": box}
-        if strength < self.about.faint_below:  # whatever it says of it, it saw little that digits have
+        # whatever it says of it, it saw little that digits have; but in a plain line there is little to see
+        if strength < self.about.faint_below and not upright_line(seen):
             return Reading(None, confidence, note=NO_DIGIT, **about)
         if confidence < self.about.unsure_below:
             torn = confidence + second_confidence > 0.75

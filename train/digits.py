@@ -79,6 +79,16 @@ def stroke_radius(inside: np.ndarray) -> float:
     return float(ridges[len(ridges) // 5]) + 0.35  # the middle of a stroke lies between pixels
 
 
+def upright_line(seen: np.ndarray) -> bool:
+    """Whether a (28, 28) picture is one straight line, upright enough for a 1."""
+    y, x = np.nonzero(seen > 96)
+    if len(x) < 2:
+        return False
+    spread, axes = np.linalg.eigh(np.cov(x, y))  # principal axes, the shorter first
+    across, along = axes[:, 1]
+    return spread[0] < 2.5 and abs(along) > 0.6 * abs(across)
+
+
 def _to_work_size(strength: np.ndarray) -> np.ndarray | None:
     """Cut to the ink and scaled so that its longer side is WORK pixels, with an empty margin. (H, W) uint8."""
     (left, top), (width, height) = box_of(strength >= INKED)

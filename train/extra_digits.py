@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from train.dataset import NO_CLASS, Images, Splits, cache_folder
-from train.digits import distance, even_out
+from train.digits import distance, even_out, upright_line
 from train.ink import find_ink
 from train.pieces import sheet_of, stroke_groups
 from train.scribbles import LETTERS, fonts, letter, scribble
@@ -166,18 +166,8 @@ def scribbled(random: np.random.Generator) -> np.ndarray:
             else:
                 sheet = sheet_of(find_ink(picture))
                 seen = even_out(sheet.cut(sheet.groups[random.integers(len(sheet.groups))])[0])
-        if seen is not None and not _upright_line(seen):
+        if seen is not None and not upright_line(seen):
             return seen
-
-
-def _upright_line(seen: np.ndarray) -> bool:
-    """Whether a (28, 28) picture is one straight line, upright enough for a 1."""
-    y, x = np.nonzero(seen > 96)
-    if len(x) < 2:
-        return False
-    spread, axes = np.linalg.eigh(np.cov(x, y))  # principal axes, the shorter first
-    across, along = axes[:, 1]
-    return spread[0] < 2.5 and abs(along) > 0.6 * abs(across)
 
 
 def beside(digits: list[PenDigit], random: np.random.Generator) -> list[np.ndarray]:

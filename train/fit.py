@@ -209,7 +209,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
                 run.model.train()  # whoever looked at the network may have switched it
                 since.zero_()
                 clock = time.perf_counter()
-        loss, correct, images = run.workers.total(run.sums.to(plan.device)).tolist()
+        loss, correct, images = run.workers.total(run.sums, plan.device).tolist()
         run.sums.zero_()
         run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
         validation = judge(run.validation_scores, splits.validation.labels)

@@ -41,10 +41,12 @@ class Workers:
         """The network such that each backward pass leaves the mean of all workers' gradients."""
         return model if self.count == 1 else DistributedDataParallel(model)
 
-    def total(self, values: Tensor) -> Tensor:
-        """The sum over all workers, in place."""
-        if self.count > 1:
-            distributed.all_reduce(values)
+    def total(self, values: Tensor, device: str) -> Tensor:
+        """The sum over all workers, which talk to each other on that device."""
+        if self.count == 1:
+            return values
+        values = values.to(device)
+        distributed.all_reduce(values)
         return values
 
     def agreed(self, plan: Plan) -> Plan:
