@@ -104,9 +104,8 @@ class DigitReader:
             return groups
         joint = [groups[first].with_(groups[second]) for first, second in pairs]
         seen = [see(group) for group in (*groups, *joint)]
-        sure = self.probabilities(np.stack([np.zeros((28, 28), np.uint8) if p is None else p for p in seen])).max(
-            axis=1
-        )
+        blank = np.zeros((28, 28), np.uint8)
+        sure = self.probabilities(np.stack([blank if each is None else each for each in seen])).max(axis=1)
         alone, both = sure[: len(groups)], sure[len(groups) :]
         taken, result = set(), []
         for index in np.argsort(-both).tolist():
@@ -134,7 +133,9 @@ class DigitReader:
         ]
         seen = [even_out(strength[:, places[left] : places[right]]) for left, right in stretches]
         blank = np.zeros((28, 28), np.uint8)
-        sure = self.probabilities(np.stack([blank if part is None else part for part in seen])).max(axis=1)
+        maps, scores = self.network(np.stack([blank if part is None else part for part in seen])[:, None])
+        # parts in which there is little to see prove nothing: M and w would be 111
+        sure = self._softmax(scores).max(axis=1) * (_strengths(maps) >= self.about.faint_below)
         best = {0: (1.0, [])}
         for (left, right), confidence in zip(stretches, sure.tolist(), strict=True):
             if left in best and best[left][0] * confidence > best.get(right, (0.0,))[0]:
@@ -156,8 +157,7 @@ class DigitReader:
         """One reading for each 28 x 28 picture."""
         maps, scores = self.network(np.stack(seen)[:, None])
         heats = class_activation(maps, self._gradient(maps, scores.argmax(axis=1)))
-        strengths = np.linalg.norm(maps.reshape(len(maps), -1), axis=1)
-        each = zip(self._softmax(scores), strengths, seen, heats, boxes, strict=True)
+        each = zip(self._softmax(scores), _strengths(maps), seen, heats, boxes, strict=True)
         readings = [self._answer(*one) for one in each]
         strange = sum(reading.label is None for reading in readings)
         if len(readings) > 1 and (strange >= DOUBTFUL * len(readings) or _scattered(boxes)):
@@ -201,6 +201,11 @@ def _scattered(boxes) -> bool:
     gaps = np.maximum(across, across.T) + np.maximum(down, down.T)
     np.fill_diagonal(gaps, np.inf)
     return np.median(gaps.min(axis=1)) > APART * largest
+
+
+def _strengths(maps: np.ndarray) -> np.ndarray:
+    """(N, C, h, w) feature maps -> (N,): each picture's as one vector, its length."""
+    return np.linalg.norm(maps.reshape(len(maps), -1), axis=1)
 
 
 def class_activation(maps: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
