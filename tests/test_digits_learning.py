@@ -84,7 +84,9 @@ def test_the_faintest_is_a_share_of_what_known_digits_leave():
     images = Images(images.pixels[:700], images.labels[:700])
     with torch.no_grad():
         maps = network.features((images.pixels.float() / 255 - MNIST.mean) / MNIST.std)
-    assert faintest(network, images, MNIST) == pytest.approx(FAINT * maps.flatten(1).norm(dim=1).median(), rel=1e-3)
+    assert faintest(network, images, MNIST) == pytest.approx(
+        FAINT * maps.flatten(1).norm(dim=1).median().item(), rel=1e-3
+    )
 
 
 def test_doubt_is_the_best_answer_to_an_outlier():
