@@ -205,10 +205,10 @@ class Slots:
         try:
             self._work(training)
         finally:
-            give_memory_back()
             with self._lock:
                 self._running.pop(training.id, None)
                 self._advance()
+            give_memory_back()
             training.ended.set()
 
 
