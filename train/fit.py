@@ -225,7 +225,7 @@ def _train_step(run: Run, batch: Images, progress: float, outliers: bool = False
     """One step of gradient descent; returns summed loss, correct answers and images, (3,) float32 on the device."""
     recipe = run.recipe
     generator = _generator(run.seed, run.steps_done * run.workers.count + run.workers.rank)
-    torch.manual_seed(generator.initial_seed())  # dropout's randomness
+    _seed_dropout(generator.initial_seed(), run.plan.device)
     inputs = to_input(batch.pixels, run.task.mean, run.task.std, recipe.augment, generator)
     with precision(run.plan):
         scores = run.forward(inputs)
@@ -318,6 +318,15 @@ def _generator(seed: int, number: int) -> torch.Generator:
     mixed = (seed * 0x9E3779B97F4A7C15 + (number & 0xFFFFFFFF) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
     mixed = ((mixed ^ (mixed >> 31)) * 0x94D049BB133111EB) % 2**63
     return torch.Generator().manual_seed(mixed)
+
+
+def _seed_dropout(seed: int, device: str) -> None:
+    # torch.manual_seed seeds every device there might be, and for each that sleeps keeps a stack trace
+    torch.default_generator.manual_seed(seed)
+    if device.startswith("cuda"):
+        torch.cuda.manual_seed(seed)
+    elif device == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @torch.no_grad()
