@@ -127,13 +127,12 @@ def _sketch(rounds: int) -> Iterator[Figure]:
         sheet = sheet_of(find_ink(picture))
         even_out(sheet.cut(sheet.groups[0])[0])
 
-    times = medians({
+    for what, work in {
         "280 x 280 sketch, preprocessing alone": prepare,
         "280 x 280 sketch, PNG file to answer and heat map": lambda: reader.read(file.getvalue()),
         "pen movements to answer and heat map": lambda: reader.read_strokes([SKETCH], (280, 280)),
-    }, rounds)  # fmt: skip
-    for what, seconds in times.items():
-        yield _figure(what, seconds)
+    }.items():
+        yield _figure(what, medians({what: work}, rounds)[what])
 
 
 def _figure(what: str, seconds: float) -> Figure:

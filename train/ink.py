@@ -92,10 +92,15 @@ def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
 def _unlike(picture: Image.Image, ground) -> Image.Image:
     """How much each pixel differs from the ground, in the channel where it does most. Mode L."""
     difference = ImageChops.difference(picture, Image.new(picture.mode, picture.size, ground))
-    first, *others = difference.split()
+    box = difference.getbbox()
+    if box is None or len(difference.getbands()) == 1:
+        return difference.convert("L")
+    first, *others = difference.crop(box).split()  # the rest is ground alone
     for band in others:
         first = ImageChops.lighter(first, band)
-    return first
+    whole = Image.new("L", picture.size)
+    whole.paste(first, box)
+    return whole
 
 
 def _unlike_surroundings(grey: Image.Image) -> Image.Image:
