@@ -15,6 +15,7 @@ if __package__ is None or __package__ == "":  # started as a file, `python demo/
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from demo import draw, signs, training
+from demo.page import describe_once
 
 TITLE = "Digits and Signs"
 PORT = 7860
@@ -35,6 +36,7 @@ def build() -> gr.Blocks:
                 with gr.Tab(title, id=name, elem_id=f"tab-{name}", render_children=True):
                     tab.tab()
         page.load(_chosen_tab, None, tabs, api_visibility="private", queue=False)
+    describe_once(page)
     return page
 
 

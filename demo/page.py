@@ -15,14 +15,20 @@ def page(name: str, scripts: tuple[str, ...], before: str = "", **texts: str) ->
     html = (STATIC / f"{name}.html").read_text("utf-8")
     for place, text in texts.items():
         html = html.replace(f"<!-- {place} -->", text)
-    component = gr.HTML(
+    return gr.HTML(
         html_template=html,
         css_template=(STATIC / f"{name}.css").read_text("utf-8"),
         js_on_load="\n".join([before, *((STATIC / script).read_text("utf-8") for script in scripts)]),
         apply_default_css=False,
     )
-    # Gradio describes every component anew for each request that brings no session, and searches all of a page's
-    # scripts to do so: half of an answer's time. This one never changes, so it is described once.
-    described = component.get_config()
-    component.get_config = lambda: dict(described)
-    return component
+
+
+def describe_once(blocks: gr.Blocks) -> None:
+    """Keep every component's description.
+
+    Gradio describes them all anew for each request that brings no session, and searches a page's scripts to do so:
+    half of the time of an answer from `/digit`. These never change; what an event changes is a new component.
+    """
+    for component in blocks.blocks.values():
+        described = component.get_config()
+        component.get_config = lambda described=described: dict(described)
