@@ -1,7 +1,9 @@
 """The application as a Space and as a newcomer start it, and its named endpoints."""
 
 import asyncio
+import http.client
 import io
+import json
 import os
 import socket
 import statistics
@@ -97,32 +99,38 @@ def test_digit_answers_quickly_alone_and_in_a_crowd(app_url, capsys):
     sheet = io.BytesIO()
     draw([SKETCH], (280, 280), 8, ink=0, ground=255).convert("RGB").save(sheet, "PNG")
 
-    async def crowd() -> tuple[float, float]:
-        limits = httpx.Limits(max_connections=60, max_keepalive_connections=60)
-        async with httpx.AsyncClient(base_url=app_url + "gradio_api", timeout=60, limits=limits) as client:
-            files = {"files": ("digit.png", sheet.getvalue(), "image/png")}
-            path = (await client.post("/upload", files=files)).json()[0]
-            picture = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
+    files = {"files": ("digit.png", sheet.getvalue(), "image/png")}
+    path = httpx.post(app_url + "gradio_api/upload", files=files).json()[0]
+    picture = {"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]}
 
-            async def ask() -> float:
-                started = time.perf_counter()
-                answer = (await client.post("/run/digit", json=picture)).json()["data"][0]
-                assert answer["label"] == "3"
-                return time.perf_counter() - started
+    def one_client() -> float:
+        """Median seconds; by Python's plainest client, which adds the least of its own."""
+        connection, times = http.client.HTTPConnection(httpx.URL(app_url).netloc.decode()), []
+        for _ in range(110):
+            started = time.perf_counter()
+            connection.request(
+                "POST", "/gradio_api/run/digit", json.dumps(picture), {"Content-Type": "application/json"}
+            )
+            assert json.loads(connection.getresponse().read())["data"][0]["label"] == "3"
+            times.append(time.perf_counter() - started)
+        return statistics.median(times[10:])
 
-            alone = [await ask() for _ in range(60)][10:]
-            started, seconds, count = time.perf_counter(), 3.0, 0
+    async def crowd(seconds: float = 3) -> float:
+        """Answers a second."""
+        started, count = time.perf_counter(), 0
+        limits = httpx.Limits(max_connections=50, max_keepalive_connections=50)
+        async with httpx.AsyncClient(base_url=app_url, timeout=60, limits=limits) as client:
 
             async def keep_asking() -> None:
                 nonlocal count
                 while time.perf_counter() - started < seconds:
-                    await ask()
+                    (await client.post("gradio_api/run/digit", json=picture)).raise_for_status()
                     count += 1
 
             await asyncio.gather(*[keep_asking() for _ in range(50)])
-            return statistics.median(alone), count / (time.perf_counter() - started)
+        return count / (time.perf_counter() - started)
 
-    alone, rate = asyncio.run(crowd())
+    alone, rate = one_client(), asyncio.run(crowd())
     with capsys.disabled():
         print(f"\n/digit: {alone * 1e3:.1f} ms at the median, one client; {rate:.0f} answers a second, 50 clients")
     assert alone < 0.2 and rate > 10
