@@ -91,7 +91,13 @@ def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
 
 def _unlike(picture: Image.Image, ground) -> Image.Image:
     """How much each pixel differs from the ground, in the channel where it does most. Mode L."""
-    difference = ImageChops.difference(picture, Image.new(picture.mode, picture.size, ground))
+    extremes = set(ground) if isinstance(ground, tuple) else {ground}
+    if extremes == {255}:  # white and black, which most grounds are, are quicker
+        difference = ImageChops.invert(picture)
+    elif extremes == {0}:
+        difference = picture
+    else:
+        difference = ImageChops.difference(picture, Image.new(picture.mode, picture.size, ground))
     box = difference.getbbox()
     if box is None or len(difference.getbands()) == 1:
         return difference.convert("L")
