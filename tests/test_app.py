@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -113,6 +114,7 @@ def test_digit_answers_quickly_alone_and_in_a_crowd(app_url, capsys):
             )
             assert json.loads(connection.getresponse().read())["data"][0]["label"] == "3"
             times.append(time.perf_counter() - started)
+        connection.close()
         return statistics.median(times[10:])
 
     async def crowd(seconds: float = 3) -> float:
@@ -130,7 +132,9 @@ def test_digit_answers_quickly_alone_and_in_a_crowd(app_url, capsys):
             await asyncio.gather(*[keep_asking() for _ in range(50)])
         return count / (time.perf_counter() - started)
 
-    alone, rate = one_client(), asyncio.run(crowd())
+    alone = one_client()
+    with ThreadPoolExecutor(1) as thread:  # the browser tests keep an event loop in this one
+        rate = thread.submit(asyncio.run, crowd()).result()
     with capsys.disabled():
         print(f"\n/digit: {alone * 1e3:.1f} ms at the median, one client; {rate:.0f} answers a second, 50 clients")
     assert alone < 0.2 and rate > 10
