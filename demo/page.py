@@ -27,7 +27,7 @@ def describe_once(blocks: gr.Blocks) -> None:
     """Keep every component's description.
 
     Gradio describes them all anew for each request that brings no session, and searches a page's scripts to do so:
-    half of the time of an answer from `/digit`. These never change; what an event changes is a new component.
+    nearly a third of the server's time for `/digit`. These never change; what an event changes is a new component.
     """
     for component in blocks.blocks.values():
         described = component.get_config()

@@ -13,7 +13,7 @@ from train.digits import even_out, upright_line
 from train.frozen import Frozen
 from train.images import open_picture
 from train.ink import LONGEST, find_ink
-from train.pieces import Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
+from train.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
 from train.reading import Reading, ranked, refused
 from train.strokes import extent, redraw
 
@@ -21,8 +21,7 @@ NOTHING = "Nothing is drawn here yet."
 ONLY_A_DOT = "That is only a dot."
 TOO_SMALL = "That is too small to be read. Draw it larger."
 NO_DIGIT = "This does not look like a digit."
-DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
-SMALLEST = 0.08  # of it: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
+SMALLEST = 0.08  # of the longer side: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
 APART = 2  # digits of one number are nearer to each other than so many times the largest; dots and crumbs are not
 WIDE = 1.15  # width by height from which ink may be two digits that touch
 RESERVE = 0.5  # an answer with less confidence is given with "not sure"; below the checkpoint's `unsure_below`, none is

@@ -15,7 +15,7 @@ from PIL import Image
 from train.dataset import NO_CLASS, Images, Splits, cache_folder
 from train.digits import distance, even_out, upright_line
 from train.ink import find_ink
-from train.pieces import sheet_of, stroke_groups
+from train.pieces import DOT, sheet_of, stroke_groups
 from train.scribbles import LETTERS, fonts, letter, scribble
 from train.strokes import SIDE, PenDigit, draw, extent, load_pen_digits, redraw
 from train.task import UsageError
@@ -156,7 +156,7 @@ def scribbled(random: np.random.Generator) -> np.ndarray:
         size, whole = random.uniform(0.8, 2), random.random() < 0.5
         strokes = [stroke * size + 40 for stroke in scribble(random)]
         if random.random() < 0.5:
-            groups = stroke_groups(strokes, dot=0.04 * SHEET)
+            groups = stroke_groups(strokes, dot=DOT * SHEET)
             group = groups[random.integers(len(groups))]
             seen = redraw(strokes if whole else [strokes[index] for index in group.labels])
         else:

@@ -9,6 +9,7 @@ from train.ink import Ink
 
 COARSE = 180  # pixels of the longer side of the small copy that pieces are found on
 INKED = 64  # of 255, on that copy: thin strokes are faint there
+DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
 MARK = 0.3  # of the largest digit's longer side: less is a slip of the pen, no digit
 SPECK = 0.02  # of the largest piece's ink: less is dirt
 MOST_PIECES = 40  # more is no number, but a text, a drawing or noise
