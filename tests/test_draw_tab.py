@@ -65,7 +65,14 @@ def ink(page) -> int:
 
 
 def bars(page) -> list[float]:
-    return page.eval_on_selector_all(".draw .bar i", "bars => bars.map(bar => bar.getBoundingClientRect().height)")
+    """The bars' heights in pixels, once they have stopped moving (while the pen is down they glide)."""
+    return page.eval_on_selector_all(
+        ".draw .bar i",
+        """async bars => {
+            await Promise.allSettled(bars.flatMap(bar => bar.getAnimations()).map(motion => motion.finished));
+            return bars.map(bar => bar.getBoundingClientRect().height);
+        }""",
+    )
 
 
 def test_the_page_opens_ready_to_draw_on(pad):
