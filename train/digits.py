@@ -46,21 +46,22 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
 
 def distance(inked: np.ndarray, most: int) -> np.ndarray:
     """From each pixel of a mask to the edge of the mask, in pixels, 0 outside; at most about `most`. (H, W) float32."""
-    height, width = inked.shape
-    # along the row first: to the last pixel off the mask on the left, and to the next on the right
-    column = np.arange(width, dtype=np.int16)
-    left = np.maximum.accumulate(np.where(inked, np.int16(-most), column), axis=1)
-    right = np.minimum.accumulate(np.where(inked, np.int16(width - 1 + most), column)[:, ::-1], axis=1)[:, ::-1]
-    along = np.minimum(np.minimum(column - left, right - column), most)
-    squared = along * along
-    # then the rows above and below: Pythagoras, nearest first
+    # up and down each column first: in steps of 1, 2, 4, ... rows every pixel hears of the edge above and below it
+    along = np.where(inked, np.int16(most), np.int16(0))
+    step = 1
+    while step < most:
+        np.minimum(along[step:], along[:-step] + np.int16(step), out=along[step:])
+        np.minimum(along[:-step], along[step:] + np.int16(step), out=along[:-step])
+        step *= 2
+    # then the columns to the left and right: Pythagoras, nearest first (turned, so that a column lies in one piece)
+    squared = np.ascontiguousarray((along * along).T)
     nearest = squared.copy()
-    for rows in range(1, min(most, height)):
-        if rows * rows >= nearest.max():
+    for by in range(1, min(most, len(nearest))):
+        if by * by >= nearest.max():
             break
-        nearest[rows:] = np.minimum(nearest[rows:], squared[:-rows] + rows * rows)
-        nearest[:-rows] = np.minimum(nearest[:-rows], squared[rows:] + rows * rows)
-    return np.maximum(np.sqrt(nearest, dtype=np.float32) - 0.5, 0)
+        np.minimum(nearest[by:], squared[:-by] + np.int16(by * by), out=nearest[by:])
+        np.minimum(nearest[:-by], squared[by:] + np.int16(by * by), out=nearest[:-by])
+    return np.maximum(np.sqrt(nearest.astype(np.float32)) - 0.5, 0).T
 
 
 def stroke_radius(inside: np.ndarray) -> float:
