@@ -10,7 +10,7 @@ from train import benchmark, benchmark_answers, checkpoint
 from train.checkpoint import Metadata
 from train.frozen import Frozen
 from train.models import build
-from train.sign_mnist import HEADER
+from train.sign_csv import HEADER
 from train.task import ASL, MNIST
 
 

@@ -13,7 +13,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from train import checkpoint, mnist, sign_mnist
+from train import checkpoint, mnist, sign_csv, sign_mnist
 from train.checkpoint import CheckpointError, Metadata
 from train.digit_reader import DigitReader
 from train.digits import even_out
@@ -55,11 +55,11 @@ def loading(folder: Path | None) -> Iterator[Figure]:
     """MNIST from the cache; Sign Language MNIST's larger CSV file parsed, and from the cache."""
     yield _figure("MNIST's 60,000 images, from the cache", medians({"load": lambda: mnist.load(train=True)}, 3)["load"])
     file = sign_mnist.find(sign_mnist.TRAIN_NAMES, folder)
-    readers: dict[str, Callable] = {"ours": lambda: sign_mnist._parse(file)}
+    readers: dict[str, Callable] = {"ours": lambda: sign_csv.parse(file)}
     if importlib.util.find_spec("polars"):
         import polars
 
-        types = dict.fromkeys(sign_mnist.HEADER, polars.UInt8)
+        types = dict.fromkeys(sign_csv.HEADER, polars.UInt8)
         readers["polars"] = lambda: polars.read_csv(file, schema_overrides=types).to_numpy()
     times = medians(readers, 5)
     yield _figure(f"{file.name} parsed", times["ours"])

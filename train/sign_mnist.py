@@ -1,18 +1,16 @@
 """Sign Language MNIST: CSV files of 28x28 grey hands become tensors, once; then they come from the cache."""
 
-import csv
 import hashlib
 import json
 import os
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from train.dataset import Images, cache_folder
+from train.sign_csv import parse
 from train.task import UsageError
 
 KAGGLE = "datamunge/sign-language-mnist"
@@ -22,9 +20,6 @@ SHA256 = {
 }
 TRAIN_NAMES = ("sign_mnist_train.csv",)
 TEST_NAMES = ("sign_mnist_test.csv", "sign_mnist_valid.csv")  # Kaggle's name, and the course's
-HEADER = ["label", *(f"pixel{i}" for i in range(1, 785))]
-SEPARATORS = np.frombuffer(b"," * 784 + b"\n", np.uint8)
-PIECE = 2**18  # bytes that are parsed at once
 FORMS = ("kaggle", "contiguous")  # labels 0..24 without 9, or 0..23
 
 
@@ -131,83 +126,11 @@ def _cached(file: Path) -> tuple[Tensor, Tensor]:
         tensors = load_file(kept)
         return tensors["labels"], tensors["pixels"]
     except Exception:  # not there yet, or damaged: safetensors has its own errors
-        labels, pixels = _parse(file)
+        labels, pixels = parse(file)
         temporary = kept.with_suffix(f".{os.getpid()}.tmp")
         save_file({"labels": labels, "pixels": pixels}, temporary)
         os.replace(temporary, kept)
         return labels, pixels
-
-
-def _parse(file: Path) -> tuple[Tensor, Tensor]:
-    try:
-        with open(file, newline="", encoding="ascii") as lines:
-            header = next(csv.reader(lines), [])
-        if [name.strip() for name in header] != HEADER:
-            raise UsageError(f"{file}, line 1: the header must be label,pixel1,...,pixel784")
-        values = _plain_values(file)
-        if values is None:  # spaces, quotes or a fault: pandas is slower, and understands more
-            values = pd.read_csv(file, dtype=np.int32, header=0, engine="c").to_numpy()
-        good = values.shape[1] == 785 and len(values) > 0
-        good = good and values.min() >= 0 and values.max() <= 255 and values[:, 0].max() <= 24
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        if isinstance(error, UsageError):
-            raise
-        good = False
-    if not good:
-        raise UsageError(_fault(file))
-    values = torch.from_numpy(values.astype(np.uint8))
-    return values[:, 0].contiguous(), values[:, 1:].contiguous()
-
-
-def _plain_values(file: Path) -> np.ndarray | None:
-    """The values (N, 785) of a CSV file that holds nothing but numbers 0..255, commas and line ends; else None.
-
-    Without a look at single characters in Python: the separators are found, and up to three digits before each are
-    weighed. In pieces that fit the processor's cache this is quicker than any general reader.
-    """
-    text = file.read_bytes()
-    if b"\r" in text[:10_000]:
-        text = text.replace(b"\r\n", b"\n")
-    text = text if text.endswith(b"\n") else text + b"\n"
-    start, rows = text.index(b"\n") + 1, []
-    while start < len(text):
-        end = text.rfind(b"\n", start, start + PIECE) + 1
-        piece = np.frombuffer(text, np.uint8, max(end - start, 0), start)
-        places = np.flatnonzero(piece < ord("0"))  # of the separators
-        if not len(places) or len(places) % 785 or piece.max() > ord("9"):
-            return None
-        lengths = np.diff(places, prepend=-1) - 1
-        separators = piece[places].reshape(-1, 785)
-        if lengths.min() < 1 or lengths.max() > 3 or (separators != SEPARATORS).any():
-            return None
-        digits = piece - np.uint8(ord("0"))
-        values = digits[places - 1].astype(np.uint16)
-        values += digits[places - 2] * (lengths > 1).astype(np.uint16) * np.uint16(10)
-        values += digits[places - 3] * (lengths > 2).astype(np.uint16) * np.uint16(100)
-        rows.append(values.reshape(-1, 785))
-        start = end
-    return np.concatenate(rows) if rows else None
-
-
-def _fault(file: Path) -> str:
-    """What is wrong with the file, with the number of the first bad line. Slow, but only for bad files."""
-    with open(file, newline="", encoding="ascii", errors="replace") as lines:
-        rows = csv.reader(lines)
-        next(rows)
-        for row in rows:
-            where = f"{file}, line {rows.line_num}:"
-            if len(row) != 785:
-                return f"{where} {len(row)} values instead of 785 (a label and 784 pixels)"
-            for name, text in zip(HEADER, row, strict=True):
-                try:
-                    value = int(text)
-                except ValueError:
-                    return f"{where} {name} is {text!r}, not a whole number"
-                if name == "label" and not 0 <= value <= 24:
-                    return f"{where} an impossible label, {value}: labels are 0..24"
-                if not 0 <= value <= 255:
-                    return f"{where} {name} is {value}, outside 0..255"
-    return f"{file} has no images"
 
 
 def _sha256(file: Path) -> str:
