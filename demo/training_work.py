@@ -16,8 +16,9 @@ from demo.training_pictures import confusion, filters, mistakes
 from demo.training_store import Store
 from train.checkpoint import Metadata
 from train.dataset import Splits
-from train.fit import Epoch, Event, Run, Step, TrainingStopped, fit, judge, scores_of
+from train.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.machine import Plan
+from train.run import Run
 from train.task import UsageError
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,10 @@ from train import checkpoint, extra_digits, mnist
 from train.augment import AUGMENTATIONS, thickened
 from train.calibrate import FAINT, calibration_error, faintest, temperature_for
 from train.dataset import NO_CLASS, Images, Splits
-from train.fit import loss_of, measure
+from train.fit import measure
 from train.machine import Plan
 from train.models import build, parameter_count
+from train.step import loss_of
 from train.strokes import load_pen_digits
 from train.task import MNIST, UsageError
 

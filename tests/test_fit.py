@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from train.dataset import Images, Splits
-from train.fit import Epoch, Run, Step, TrainingStopped, fit, learning_rate_factor, measure, scores_of
+from train.fit import Epoch, Step, TrainingStopped, fit, measure, scores_of
 from train.machine import Plan
+from train.run import Run, learning_rate_factor
 from train.task import ASL, MNIST, UsageError
 
 

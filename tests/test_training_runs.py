@@ -19,9 +19,10 @@ from demo.training_work import train
 from train import checkpoint
 from train.dataset import Images, Splits
 from train.export import to_onnx
-from train.fit import Run, TrainingStopped, fit
+from train.fit import TrainingStopped, fit
 from train.machine import Plan
 from train.models import build, parameter_count
+from train.run import Run
 from train.task import MNIST, TASKS, UsageError
 
 SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel": 3}}

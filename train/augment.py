@@ -7,12 +7,15 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-Augmentation = Callable[[Tensor, Generator], Tensor]
+Augmentation = Callable[[Tensor, Generator | None], Tensor]
 
 
-def uniform(count: int, low: float, high: float, like: Tensor, generator: Generator) -> Tensor:
-    """(count,) float32 random numbers between low and high, drawn on the generator's device."""
-    drawn = torch.rand(count, generator=generator, device=generator.device)
+def uniform(count: int, low: float, high: float, like: Tensor, generator: Generator | None) -> Tensor:
+    """(count,) float32 random numbers between low and high, on the device of `like`.
+
+    They are drawn on the generator's device; without a generator by the device's own.
+    """
+    drawn = torch.rand(count, generator=generator, device=generator.device if generator else like.device)
     return (low + (high - low) * drawn).to(like.device)
 
 
@@ -30,12 +33,12 @@ def warp(images: Tensor, angle: Tensor, scale: Tensor, shear: Tensor, shift: Ten
     return F.grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=False)
 
 
-def none(images: Tensor, generator: Generator) -> Tensor:
+def none(images: Tensor, generator: Generator | None) -> Tensor:
     """The images as they are."""
     return images
 
 
-def affine(images: Tensor, generator: Generator) -> Tensor:
+def affine(images: Tensor, generator: Generator | None) -> Tensor:
     """Turn by up to 10 degrees, scale by up to 10 % and shift by up to a tenth of the side."""
     count = len(images)
     angle = uniform(count, -0.1745, 0.1745, images, generator)
@@ -44,7 +47,7 @@ def affine(images: Tensor, generator: Generator) -> Tensor:
     return warp(images, angle, scale, torch.zeros_like(angle), shift)
 
 
-def shift(images: Tensor, generator: Generator) -> Tensor:
+def shift(images: Tensor, generator: Generator | None) -> Tensor:
     """Turn by up to 10 degrees, scale by up to 10 %, slant a little and shift by up to 2 pixels of 28."""
     count = len(images)
     angle = uniform(count, -0.1745, 0.1745, images, generator)
@@ -54,7 +57,7 @@ def shift(images: Tensor, generator: Generator) -> Tensor:
     return warp(images, angle, scale, slant, by)
 
 
-def digits(images: Tensor, generator: Generator) -> Tensor:
+def digits(images: Tensor, generator: Generator | None) -> Tensor:
     """Handwriting's variety: turned, slanted, wider, narrower, shifted, bent as rubber (Simard et al., 2003), thicker.
 
     Angles up to 8 degrees, sides up to 8 %, slant up to 0.15, shifts up to 1.5 pixels of 28.
@@ -68,18 +71,19 @@ def digits(images: Tensor, generator: Generator) -> Tensor:
     rows = torch.stack([cos * wide, cos * slant - sin * high, by[0], sin * wide, sin * slant + cos * high, by[1]], 1)
     grid = F.affine_grid(rows.view(-1, 2, 3), list(images.shape), align_corners=False)
     # rubber: displacements at 5 x 5 places, 0.6 pixels on average, and smooth between them
-    bend = torch.randn(count, 2, 5, 5, generator=generator, device=generator.device).to(images.device) * (1.2 / side)
-    between = _between(5, side).to(images.device)
+    device = generator.device if generator else images.device
+    bend = torch.randn(count, 2, 5, 5, generator=generator, device=device).to(images.device) * (1.2 / side)
+    between = _between(5, side, images.device)
     grid = grid + (between @ bend @ between.T).permute(0, 2, 3, 1)
     images = F.grid_sample(images, grid, align_corners=False)
     return thickened(images, uniform(count, -1.3, 1.3, images, generator))
 
 
 @cache
-def _between(places: int, side: int) -> Tensor:
+def _between(places: int, side: int, device: torch.device) -> Tensor:
     """(side, places): the weights of bicubic interpolation from a few places to all pixels of a side."""
     each = torch.eye(places).view(1, places, places, 1)
-    return F.interpolate(each, size=(side, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T.contiguous()
+    return F.interpolate(each, size=(side, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T.contiguous().to(device)
 
 
 def thickened(images: Tensor, by: Tensor) -> Tensor:

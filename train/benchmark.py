@@ -20,9 +20,10 @@ import torch
 from train.benchmark_answers import Figure, answers, loading
 from train.data import load_splits, load_test
 from train.dataset import Splits
-from train.fit import Run, Step, fit, measure
+from train.fit import Step, fit, measure
 from train.lesson_loop import LessonLoop
 from train.machine import Plan, plan
+from train.run import Run
 from train.task import ASL, MNIST, Recipe, Task, UsageError
 
 SECTIONS = ("loop", "sprint", "best", "asl", "answers", "loading")

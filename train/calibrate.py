@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.dataset import Images
-from train.fit import to_input
+from train.step import to_input
 from train.task import Task
 
 # Of the median strength of digits: the most that loses none of the choosing writers' digits (see extra_digits).

@@ -11,13 +11,15 @@ from torch import Tensor
 from train import checkpoint
 from train.augment_photos import centre_crops, hands
 from train.dataset import NO_CLASS, Images, Splits
-from train.fit import Run, fit, precision
+from train.fit import fit
 from train.hand_finder import find
 from train.hand_models import HandBackbone, HandReader, seen
 from train.hands import SIDE, STORED_SIDE
 from train.machine import Plan
 from train.no_hands import no_hand
 from train.photos import Crops, Finder
+from train.run import Run
+from train.step import precision
 from train.task import HANDS, Recipe, UsageError
 
 COPIES = 4  # varied crops of each stored crop

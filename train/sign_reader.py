@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from train import checkpoint
-from train.fit import precision
 from train.hand_finder import HandFinder, find_many
 from train.hand_models import seen as pooled
 from train.hands import Box, crop
 from train.images import on_ground, open_picture
 from train.machine import plan
 from train.reading import Reading, ranked, refused
+from train.step import precision
 
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 LONGEST = 1280  # pixels that larger photos are shrunk to
