@@ -4,6 +4,7 @@ A training runs in a thread of its own. It ends at its recipe's end, when stoppe
 nobody follows it any more. Whatever its end, the network keeps what it has learned.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -139,6 +140,9 @@ class Slots:
         self._line: deque[Training] = deque()
         self._running: dict[str, Training] = {}
         self._lock = threading.Lock()
+        # what the server is made of stays: to search it for garbage after each run would take a quarter of a second
+        gc.freeze()
+        atexit.register(gc.unfreeze)  # at the end of the program all goes
 
     def enter(self, training: Training) -> None:
         """Starts it, or puts it in line. Raises UsageError when the line is too long."""
