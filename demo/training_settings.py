@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import torch
 
 from train.augment import AUGMENTATIONS
-from train.models import build, layers, parameter_count
+from train.layer_table import layers
+from train.models import build, parameter_count
 from train.task import Recipe, Task, UsageError, task_named
 
 OPTIMIZERS = ("adam", "adamw", "sgd")

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from train.models import AslCNN, MnistCNN, build, layers, output_size, parameter_count, pooling_first, summary
+from train.layer_table import layers, summary
+from train.models import AslCNN, MnistCNN, build, output_size, parameter_count, pooling_first
 from train.task import UsageError
 
 

@@ -16,8 +16,9 @@ from train.data import load_splits, load_test
 from train.dataset import Splits
 from train.extra_digits import UNSURE_BELOW, about_extra, with_extra
 from train.fit import Epoch, Event, Step, TrainingStopped, fit, judge, measure, scores_of
+from train.layer_table import summary
 from train.machine import Plan, plan
-from train.models import build, parameter_count, summary
+from train.models import build, parameter_count
 from train.run import Run
 from train.sign_mnist import FORMS
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
