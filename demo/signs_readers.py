@@ -51,10 +51,11 @@ def _load(network: str):
 
 
 def _warmed(reader):
-    """The reader after two readings of nothing: a network's first answer is many times slower than the next."""
+    """The reader after readings of nothing: a network's first answer is many times slower than the next."""
     nothing = Image.new("RGB", (320, 240), "grey")
-    reader.read(nothing, box=None, heat=True)
-    reader.read(nothing, box=(80, 40, 240, 200), heat=True)
+    reader.read(nothing)
+    reader.read(nothing, box=(80, 40, 240, 200))
+    reader.read(nothing, box=(80, 40, 240, 200), quick=True)
     return reader
 
 

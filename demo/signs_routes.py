@@ -162,8 +162,8 @@ def _read(picture: Image.Image, question: Question) -> Reading:
     reader = signs_readers.reader(question.network)
     with _one_at_a_time:
         if box is None and question.network == "lesson" and signs_readers.best() == "photo":
-            box = signs_readers.reader("photo").read(picture, heat=False).box  # the lesson's network finds no hands
-        return reader.read(picture, box=box, heat=not question.live)
+            box = signs_readers.reader("photo").read(picture, quick=True).box  # the lesson's network finds no hands
+        return reader.read(picture, box=box, quick=question.live)
 
 
 def _within(box: tuple[float, ...], picture: Image.Image) -> tuple[float, float, float, float]:

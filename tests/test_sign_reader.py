@@ -65,8 +65,21 @@ def test_the_pictures_handed_in_stay_as_they_are(reader):
     assert picture.size == (2000, 2000)
 
 
-def test_heat_can_be_left_out(reader):
-    assert reader.read(some_picture(), box=(100, 100, 200, 220), heat=False).heat is None
+def test_it_looks_at_three_sizes_and_their_mirror_images_and_a_quick_look_at_one(reader, monkeypatch):
+    seen = []
+    look = reader._look
+    monkeypatch.setattr(reader, "_look", lambda crops, heat: seen.append((crops, heat)) or look(crops, heat))
+    whole = reader.read(some_picture(), box=(100, 100, 200, 220))
+    quick = reader.read(some_picture(), box=(100, 100, 200, 220), quick=True)
+    assert [crops.shape for crops, _ in seen] == [(3, 1, SIDE, SIDE, 3), (1, 1, SIDE, SIDE, 3)]
+    assert (quick.seen == whole.seen).all() and whole.heat is not None and quick.heat is None
+    (three, _), (one, _) = seen
+    inner = np.asarray(Image.fromarray(three[0, 0]).resize((SIDE, SIDE), box=(14.4, 14.4, 177.6, 177.6)))
+    assert np.abs(inner.astype(int) - three[1, 0]).mean() < 8, "the second view is the first's middle"
+    assert (one[0] == three[0]).all()
+    each = [look(three[[view]], heat=False)[0] for view in range(3)]
+    together = np.exp(np.mean([np.log(p) for p in each], axis=0))
+    assert look(three, heat=False)[0] == pytest.approx(together / together.sum(), abs=0.02)
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the phone photos are not on this machine")

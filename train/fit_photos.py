@@ -22,7 +22,7 @@ from train.run import Run
 from train.step import precision
 from train.task import HANDS, Recipe, UsageError
 
-COPIES = 4  # varied crops of each stored crop
+COPIES = 10  # varied crops of each stored crop: strangers' hands gain from each
 EMPTY = 600  # drawn pictures without a hand, to be read as no letter
 BATCH = 64
 # Found by leaving out each set and signer in turn. Photos set aside at random show people that were learned from,

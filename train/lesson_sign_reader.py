@@ -24,11 +24,12 @@ class LessonSignReader:
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
         self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl"), "asl")
 
-    def read(self, photo, box: Box | None = None, heat: bool = True) -> Reading:
+    def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the box if one is given.
 
         The box is made a square first, for the network saw squares; without one the middle of the photo is taken.
-        The reading's box is what was really read; it may reach over the photo's edge. Raises PictureError.
+        The reading's box is what was really read; it may reach over the photo's edge. `quick` draws no heat map.
+        Raises PictureError.
         """
         picture = on_ground(open_picture(photo))
         box = square(box or middle(picture), context=1)
@@ -38,7 +39,7 @@ class LessonSignReader:
         top = ranked(self.about.labels, probabilities)
         label, confidence = top[0]
         note = "" if confidence >= self.about.unsure_below else f"Not sure: {label} or {top[1][0]}."
-        return Reading(label, confidence, top, note, seen, looked if heat else None, box)
+        return Reading(label, confidence, top, note, seen, None if quick else looked, box)
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:
         """One reading in a list for each photo. Raises PictureError."""

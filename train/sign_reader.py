@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from train import checkpoint
 from train.hand_finder import HandFinder, find_many
 from train.hand_models import seen as pooled
-from train.hands import Box, crop
+from train.hands import CONTEXT, Box, crop
 from train.images import on_ground, open_picture
 from train.machine import plan
 from train.reading import Reading, ranked, refused
@@ -21,6 +21,7 @@ from train.step import precision
 
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 LONGEST = 1280  # pixels that larger photos are shrunk to
+VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
 NO_HAND = "No hand sign found. Show one hand, all of it in the picture, and not too far away."
 TWO_HANDS = "There are two hands. Show one at a time, or draw the frame around one of them."
 UNCLEAR = "No hand sign can be read here. Come closer, use a plainer background, or more light."
@@ -41,19 +42,20 @@ class SignReader:
         self.finder.share(self.model.backbone)
         self.plan = plan("cpu")
 
-    def read(self, photo, box: Box | None = None, heat: bool = True) -> Reading:
+    def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the hand's box if one is given.
 
         The box is in the photo's pixels, upright; the reading's box is the hand's, `seen` the square around it that
-        the network saw, 192 x 192. `heat` off saves a few milliseconds. Raises PictureError.
+        the network saw, 192 x 192. `quick` looks at that square only and draws no heat map, as for a camera's frames,
+        where the next ones are further views. Raises PictureError.
         """
-        return self._read([photo], [box], heat)[0]
+        return self._read([photo], [box], heat=not quick, views=VIEWS[:1] if quick else VIEWS)[0]
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:
         """One reading in a list for each photo, without heat maps. Raises PictureError."""
-        return [[reading] for reading in self._read(photos, [None] * len(photos), heat=False)]
+        return [[reading] for reading in self._read(photos, [None] * len(photos), heat=False, views=VIEWS)]
 
-    def _read(self, photos: Sequence, boxes: Sequence[Box | None], heat: bool) -> list[Reading]:
+    def _read(self, photos: Sequence, boxes: Sequence[Box | None], heat: bool, views: Sequence[float]) -> list[Reading]:
         pictures = [on_ground(open_picture(photo, longest=LONGEST)) for photo in photos]
         # a box counts the pixels of the picture as it was sent
         scales = [_scale(photo, picture) for photo, picture in zip(photos, pictures, strict=True)]
@@ -68,27 +70,31 @@ class SignReader:
             if box is None:
                 readings.append(refused(NO_HAND))
                 continue
-            seen = crop(picture, box)
+            seen = np.stack([crop(picture, box, CONTEXT * size) for size in views])
             shown = tuple(edge * scale for edge in box)
-            readings.append(refused(note, seen=seen, box=shown))
+            readings.append(refused(note, seen=seen[0], box=shown))
             if not note:
                 crops.append((len(readings) - 1, seen, shown))
         if crops:
-            probabilities, maps = self._look([seen for _, seen, _ in crops], heat)
+            probabilities, maps = self._look(np.stack([seen for _, seen, _ in crops], axis=1), heat)
             for number, (index, seen, box) in enumerate(crops):
-                readings[index] = self._judge(probabilities[number], maps[number] if heat else None, seen, box)
+                readings[index] = self._judge(probabilities[number], maps[number] if heat else None, seen[0], box)
         return readings
 
-    def _look(self, crops: list[np.ndarray], heat: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
-        """Probabilities (N, 24), means over the crop and its mirror image, and heat maps (192, 192) in 0..1."""
-        inputs = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float() / 255
+    def _look(self, crops: np.ndarray, heat: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """What views (V, N, 192, 192, 3) uint8 of N hands show: probabilities (N, 24), heat maps (192, 192) in 0..1.
+
+        Scores are means over all views and their mirror images; the heat is that of the first view.
+        """
+        views, count = crops.shape[:2]
+        inputs = torch.from_numpy(crops).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
         both = torch.cat([inputs, inputs.flip(3)]).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), precision(self.plan):
             maps = self.model.backbone(both).float()
         with torch.inference_mode():
-            scores = self.model.head(pooled(maps)).view(2, len(crops), -1).mean(0)
+            scores = self.model.head(pooled(maps)).view(2 * views, count, -1).mean(0)
             probabilities = (scores / self.about.temperature).softmax(1).numpy()
-        return probabilities, self._heat(inputs) if heat else None
+        return probabilities, self._heat(inputs[:count]) if heat else None
 
     def _heat(self, inputs: Tensor) -> list[np.ndarray]:
         """Where the answer comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
