@@ -27,9 +27,9 @@ EMPTY = 600  # drawn pictures without a hand, to be read as no letter
 BATCH = 64
 # Found by leaving out each set and signer in turn. Photos set aside at random show people that were learned from,
 # and would make the network too sure of strangers' hands.
-TEMPERATURE = 0.71
-UNSURE_BELOW = 0.6  # strangers' hands read with less confidence are read right 61 % of the time
-REFUSE_BELOW = 0.3  # and with less than this, 47 %, few as they are
+TEMPERATURE = 0.64
+UNSURE_BELOW = 0.6  # strangers' hands read with less confidence are read right 64 % of the time
+REFUSE_BELOW = 0.3  # and with less than this, 5 %, few as they are
 
 
 def finder_from(checkpoint_file: Path | None = None) -> Finder | None:
