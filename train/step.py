@@ -27,13 +27,13 @@ class TrainingStep:
     def __init__(self, run: Run, images: Images):
         """Steps for that run, on images that lie on its device."""
         device = run.plan.device
-        self.run, self.images = run, images
+        self.run, self.images, self.on_gpu = run, images, device.startswith("cuda")
         self.outliers = bool((images.labels == NO_CLASS).any())  # asked once: to ask makes the device wait
         self.sums = torch.zeros(3, device=device)  # loss, correct answers and images since they were last taken
         self.batch = torch.zeros(run.recipe.batch_size, dtype=torch.int64, device=device)
         self.decay = torch.zeros((), device=device) if run.recorded else 0.0  # what the moving average keeps
-        self.generator = None if device.startswith("cuda") else Generator()
-        self.stream = torch.cuda.Stream(device) if device.startswith("cuda") else None
+        self.generator = None if self.on_gpu else Generator()
+        self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
         self.replay: Callable[[], None] | None = None
         self.unrecorded = 0
 
@@ -54,15 +54,15 @@ class TrainingStep:
                 self._descend(batch)
             self.unrecorded += 1
         run.steps_done += 1
-        if self.stream and run.steps_done % AHEAD == 0:
-            torch.cuda.current_stream(self.stream.device).synchronize()
+        if self.on_gpu and run.steps_done % AHEAD == 0:
+            torch.cuda.current_stream(run.plan.device).synchronize()
 
     def take_sums(self) -> Tensor:
         """Summed loss, correct answers and images since the last call, (3,) float32 on the CPU.
 
         The device is waited for.
         """
-        sums = self.sums.cpu().clone()
+        sums = self.sums.to("cpu", copy=True)
         self.sums.zero_()
         return sums
 
