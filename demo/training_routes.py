@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import json
+import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -18,6 +19,7 @@ from demo.training_store import Store
 from demo.training_try import try_both
 from demo.training_work import train
 from train.checkpoint import load
+from train.compiled import library
 from train.export import to_onnx
 from train.machine import plan
 from train.task import UsageError, task_named
@@ -31,6 +33,7 @@ limits = Limits()
 store = Store()
 shelf = Shelf()
 slots = Slots(limits, partial(train, load=shelf.splits, plan=plan(), store=store))
+threading.Thread(target=library, daemon=True).start()  # compiles for two seconds, once: not when a first run waits
 
 
 @atexit.register

@@ -11,10 +11,10 @@ ROOT = Path(__file__).parents[1]
 # The way of the data is the way of the files: each imports only from those before it.
 ORDER = (
     "task machine workers images strokes ink pieces digits scribbles hands no_hands dataset mnist extra_digits "
-    "sign_csv sign_mnist photos data augment augment_photos hand_models palm_body hand_finder models layer_table run "
-    "step fit calibrate checkpoint export frozen hand_scenes fit_finder fit_photos reading digit_reader "
-    "lesson_sign_reader sign_reader predict evaluate_photos evaluate evaluate_digits lesson_loop benchmark_answers "
-    "benchmark __main__ "
+    "sign_csv sign_mnist photos data augment augment_photos hand_models palm_body hand_finder models layer_table "
+    "compiled fused_layers fused_adam run step fit calibrate checkpoint export frozen hand_scenes fit_finder "
+    "fit_photos reading digit_reader lesson_sign_reader sign_reader predict evaluate_photos evaluate evaluate_digits "
+    "lesson_loop benchmark_answers benchmark __main__ "
 ).split()
 
 

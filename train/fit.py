@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.dataset import Images, Splits
-from train.machine import Plan
+from train.machine import Plan, keep_freed_memory
 from train.run import Run
 from train.step import TrainingStep, generator_for, precision, to_input
 from train.task import Task
@@ -67,6 +67,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     recipe, plan = run.recipe, run.plan
     if plan.device == "cpu":
         torch.set_num_threads(plan.threads)
+        keep_freed_memory()
     elif plan.device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")  # TF32
         torch.backends.cudnn.benchmark = True  # batches are all of one size: the fastest way is worth looking for

@@ -1,0 +1,226 @@
+"""pytest tests/test_fused_layers.py: layers in one pass compute what torch's layers compute one after the other."""
+
+import copy
+import os
+import stat
+import statistics
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from train import compiled
+from train.fused_adam import FusedAdam
+from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused
+from train.machine import Plan
+from train.models import ConvNet, build
+from train.run import Run
+from train.task import ASL, MNIST
+
+NETWORKS = {
+    "mnist-cnn": lambda: build("mnist-cnn"),
+    "digit-net": lambda: build("digit-net"),
+    "sprint-net": lambda: build("sprint-net"),
+    "asl-cnn": lambda: build("asl-cnn"),
+    "kernel 5": lambda: ConvNet(kernel=5),
+    "odd sizes": lambda: ConvNet(channels=(17, 40, 33), batchnorm=True, size=30),
+}
+
+
+@pytest.fixture(autouse=True)
+def library():
+    """The compiled functions. Where tests must not skip, there must be a compiler."""
+    found = compiled.library()
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("there is no C++ compiler")
+    assert found is not None
+    threads = torch.get_num_threads()
+    yield found
+    torch.set_num_threads(threads)
+
+
+def learnt(model: nn.Module, forward: nn.Module, size: int = 28, bfloat16: bool = False) -> list[torch.Tensor]:
+    """Scores, gradients and BatchNorm's statistics after one batch of 9."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(9, 1, size, size, generator=generator).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(0, 10, (9,), generator=generator)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        scores = forward(images)
+    F.cross_entropy(scores.float(), labels).backward()
+    gradients = [parameter.grad for parameter in model.parameters()]
+    return [scores.detach(), *gradients, *(buffer.float() for buffer in model.buffers())]
+
+
+def pair(name: str, seed: int = 0) -> tuple[nn.Module, nn.Module]:
+    """The same network twice, without dropout, in training."""
+    torch.manual_seed(seed)
+    model = NETWORKS[name]().to(memory_format=torch.channels_last).train()
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    return model, copy.deepcopy(model)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_scores_gradients_and_statistics_are_those_of_torchs_layers(name, threads):
+    torch.set_num_threads(threads)
+    plain, other = pair(name)
+    quick = fused(other)
+    assert any(isinstance(layer, ConvolutionReluPool | NormRelu | Pool) for layer in quick.features)
+    size = 30 if name == "odd sizes" else 28
+    for expected, got in zip(learnt(plain, plain, size), learnt(other, quick, size), strict=True):
+        assert torch.allclose(expected, got, rtol=1e-3, atol=2e-6), (expected - got).abs().max()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_in_bfloat16_gradients_are_as_near_to_float32s_as_torchs_are(name):
+    """In the median of seven networks: which of two nearly equal values is the largest is a matter of chance."""
+    size = 30 if name == "odd sizes" else 28
+    ratios = []
+    for seed in range(7):
+        exact, plain = pair(name, seed)
+        other = copy.deepcopy(plain)
+        exact, plain = learnt(exact, exact, size), learnt(plain, plain, size, bfloat16=True)
+        quick = learnt(other, fused(other), size, bfloat16=True)
+
+        def distance(some, exact=exact):
+            return sum((one - two).square().sum() for one, two in zip(exact[1:], some[1:], strict=True)).sqrt()
+
+        ratios.append(distance(quick) / distance(plain))
+    assert 0 < statistics.median(ratios) < 1.15
+
+
+def test_the_same_batch_gives_the_same_bits():
+    torch.set_num_threads(2)
+    one, two = pair("asl-cnn")
+    for first, second in zip(learnt(one, fused(one)), learnt(two, fused(two)), strict=True):
+        assert torch.equal(first, second)
+
+
+def test_of_equal_values_the_first_gets_the_gradient():
+    gradients = []
+    for layer in (nn.MaxPool2d(2), Pool(relu=False)):
+        x = torch.ones(1, 16, 5, 5, requires_grad=True)  # an odd size: the last row and column belong to no square
+        layer(x).sum().backward()
+        gradients.append(x.grad)
+    assert torch.equal(*gradients) and gradients[0].sum() == 16 * 4
+
+
+@pytest.mark.parametrize("layer", ["convolution", "norm", "norm and pool", "pool"])
+def test_what_is_not_a_number_stays_so(layer):
+    maps = 1 if layer == "convolution" else 16
+    fast = {
+        "convolution": lambda: ConvolutionReluPool(nn.Conv2d(1, 16, 3, padding=1)),
+        "norm": lambda: NormRelu(nn.BatchNorm2d(16), pool=False),
+        "norm and pool": lambda: NormRelu(nn.BatchNorm2d(16), pool=True),
+        "pool": lambda: Pool(relu=True),
+    }[layer]()
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.zeros(2, maps, 6, 6, dtype=dtype)
+        x[0, 0, 3, 2] = float("nan")
+        assert fast(x)[0, 0].isnan().any()
+
+
+def test_few_channels_and_other_layers_stay_as_they_are():
+    torch.manual_seed(0)
+    model = ConvNet(channels=(8, 40), kernel=4, dropout=0.2)
+    assert [type(layer).__name__ for layer in fused(model).features] == "Conv2d ReLU MaxPool2d Conv2d Pool".split()
+    assert all(one is two for one, two in zip(model.parameters(), fused(model).parameters(), strict=True))
+    linear = nn.Linear(3, 2)
+    assert fused(linear) is linear
+
+
+def test_dropout_drops_its_share_and_the_gradient_with_it():
+    layer = Dropout(nn.Dropout(0.2)).train()
+    masks = []
+    for threads, dtype in [(1, torch.float32), (2, torch.float32), (2, torch.bfloat16)]:
+        torch.set_num_threads(threads)
+        torch.manual_seed(5)
+        x = torch.ones(33, 17, 15, 13, dtype=dtype, requires_grad=True)
+        out = layer(x)
+        out.sum().backward()
+        assert set(out.unique().tolist()) == {0, 1.25} and torch.equal(out, x.grad)
+        assert not torch.equal(layer(x), out)  # another call drops others
+        masks.append(out == 0)
+    assert all(torch.equal(masks[0], mask) for mask in masks)
+    dropped = masks[0].float()
+    assert abs(dropped.mean() - 0.2) < 5 * (0.16 / dropped.numel()) ** 0.5
+    for dim in range(4):  # neighbours know nothing of each other
+        length = dropped.shape[dim] - 1
+        together = (dropped.narrow(dim, 0, length) - 0.2) * (dropped.narrow(dim, 1, length) - 0.2)
+        assert abs(together.mean()) < 5 * 0.16 / together.numel() ** 0.5
+    layer.dropout.eval()
+    assert torch.equal(layer(x), x)
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_adam_goes_where_torchs_goes_and_takes_over_from_it(decoupled):
+    models = pair("mnist-cnn")
+
+    def optimizer(kind, model, **how):
+        groups = [
+            {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.1},
+            {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+        ]
+        return kind(groups, lr=0.01, betas=(0.8, 0.95), decoupled_weight_decay=decoupled, **how)
+
+    one, two = optimizer(torch.optim.Adam, models[0], fused=True), optimizer(FusedAdam, models[1])
+    torch.manual_seed(0)
+    for step in range(30):
+        if step == 15:  # and each goes on from the other's state
+            states = copy.deepcopy(one.state_dict()), copy.deepcopy(two.state_dict())
+            two.load_state_dict(states[0])
+            one.load_state_dict(states[1])
+            two.param_groups[0]["fused"] = two.param_groups[1]["fused"] = None
+            one.param_groups[0]["fused"] = one.param_groups[1]["fused"] = True
+        for first, second in zip(*(model.parameters() for model in models), strict=True):
+            first.grad = torch.randn_like(first)
+            second.grad = first.grad.clone()
+        one.step()
+        two.step()
+    for first, second in zip(*(model.parameters() for model in models), strict=True):
+        assert torch.allclose(first, second, rtol=1e-4, atol=1e-5)
+    models[1].zero_grad(set_to_none=True)
+    two.step()  # nothing to do
+
+
+def test_a_run_on_a_cpu_takes_fused_layers_and_adam(monkeypatch):
+    run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
+    assert isinstance(run.forward.features[0], ConvolutionReluPool) and isinstance(run.optimizer, FusedAdam)
+    assert isinstance(Run(ASL, ASL.recipe("lesson"), plan=Plan()).forward.features[1], NormRelu)
+    monkeypatch.setattr("train.run.library", lambda: None)
+    run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
+    assert not isinstance(run.optimizer, FusedAdam) and isinstance(run.forward.features[1], nn.MaxPool2d)
+
+
+def test_code_is_compiled_once_and_none_is_left_half_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
+    assert compiled._library.__wrapped__() is not None
+    (made,) = tmp_path.iterdir()
+    before = made.stat().st_mtime_ns
+    assert compiled._library.__wrapped__() is not None
+    assert list(tmp_path.iterdir()) == [made] and made.stat().st_mtime_ns == before
+
+
+def test_without_a_compiler_or_if_not_wanted_layers_stay_torchs(monkeypatch):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_FUSED", "0")
+    assert compiled._library.__wrapped__() is None
+    monkeypatch.delenv("DIGITS_AND_SIGNS_FUSED")
+    monkeypatch.setattr(compiled, "COMPILERS", ("no-such-compiler",))
+    assert compiled._library.__wrapped__() is None
+    monkeypatch.setattr("train.fused_layers.library", lambda: None)
+    model = build("mnist-cnn")
+    assert fused(model) is model
+
+
+def test_a_compiler_that_fails_is_told_of_and_done_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
+    broken = tmp_path / "broken-c++"
+    broken.write_text("#!/bin/sh\necho 'error: no headers' >&2\nexit 1\n")
+    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(compiled, "COMPILERS", (str(broken),))
+    with pytest.warns(UserWarning, match="could not compile train/native, training is slower: error: no headers"):
+        assert compiled._library.__wrapped__() is None
+    assert list(tmp_path.iterdir()) == [broken]

@@ -1,0 +1,74 @@
+"""The C++ of train/native, compiled on this machine when it is first wanted. Where there is no compiler, there is none.
+
+Compiled code is kept in the cache, under a name made from the source, the compiler and the processor, so that another
+machine with the same home folder makes its own. DIGITS_AND_SIGNS_FUSED=0 leaves it unused.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import threading
+import warnings
+from pathlib import Path
+
+from train.dataset import cache_folder
+
+SOURCES = Path(__file__).with_name("native")
+COMPILERS = ("c++", "g++", "clang++")
+FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-march=native", "-fPIC", "-shared", "-w")
+THREADS = ("-fopenmp",)  # Apple's clang does not know it: one thread then
+SECONDS = 120
+_one_at_a_time = threading.Lock()
+
+
+def library() -> ctypes.CDLL | None:
+    """The compiled functions; None if there is no compiler, or if what it makes does not load."""
+    with _one_at_a_time:
+        return _library()
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    if os.environ.get("DIGITS_AND_SIGNS_FUSED") == "0":
+        return None
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        return None
+    errors = []
+    for flags in ((*FLAGS, *THREADS), FLAGS):
+        try:
+            return ctypes.CDLL(str(_compiled(compiler, flags)))
+        except (OSError, subprocess.SubprocessError) as error:
+            errors.append(str(getattr(error, "stderr", "") or error).strip())
+    warnings.warn(f"{compiler} could not compile train/native, training is slower: {errors[-1][:300]}", stacklevel=2)
+    return None
+
+
+def _compiled(compiler: str, flags: tuple[str, ...]) -> Path:
+    """The file of compiled code, made if it is not there. Raises OSError or SubprocessError."""
+    sources = sorted(SOURCES.iterdir())
+    key = hashlib.sha256(repr((compiler, flags, _processor())).encode())
+    for source in sources:
+        key.update(source.read_bytes())
+    made = cache_folder() / f"native-{key.hexdigest()[:16]}.so"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=made.parent) as folder:
+            new = Path(folder) / made.name
+            files = [str(source) for source in sources if source.suffix == ".cpp"]
+            command = [compiler, *flags, *files, "-o", str(new)]
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=SECONDS)
+            os.replace(new, made)  # whole or not at all, whoever else compiles
+    return made
+
+
+def _processor() -> str:
+    """What `-march=native` depends on: model and abilities."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    about = [line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    return "\n".join(dict.fromkeys(about)) or f"{platform.machine()} {platform.processor()}"

@@ -1,0 +1,76 @@
+// Sixteen channels of a feature map at once.
+//
+// Feature maps lie as (N, H, W, C) in float or bfloat16 and are computed in float. C is at least 16, and the last 16 of
+// C channels may overlap those before them: both then compute and write the same.
+
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+using Floats = float __attribute__((vector_size(64)));
+using Ints = int32_t __attribute__((vector_size(64)));
+using Words = uint32_t __attribute__((vector_size(64)));
+using Halves = uint16_t __attribute__((vector_size(32)));
+using Bytes = uint8_t __attribute__((vector_size(16)));
+constexpr int LANES = 16;
+constexpr int NOWHERE = 4;  // the place of the largest of 2 x 2 values, 0..3, if ReLU let none through
+
+struct bfloat16 {
+    uint16_t bits;
+};
+
+inline Floats load(const float* from) {
+    Floats values;
+    memcpy(&values, from, sizeof values);
+    return values;
+}
+
+inline Floats load(const bfloat16* from) {
+    Halves bits;
+    memcpy(&bits, from, sizeof bits);
+    return (Floats)(__builtin_convertvector(bits, Words) << 16);
+}
+
+inline Ints load(const uint8_t* from) {
+    Bytes bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    return __builtin_convertvector(bytes, Ints);
+}
+
+inline void store(float* to, Floats values) { memcpy(to, &values, sizeof values); }
+
+inline void store(bfloat16* to, Floats values) {
+    Words bits = (Words)values;
+    bits += 0x7fff + ((bits >> 16) & 1);  // to the nearest, ties to even
+    Halves upper = __builtin_convertvector(bits >> 16, Halves);
+    memcpy(to, &upper, sizeof upper);
+}
+
+inline void store(uint8_t* to, Ints values) {
+    Bytes bytes = __builtin_convertvector(values, Bytes);
+    memcpy(to, &bytes, sizeof bytes);
+}
+
+inline int64_t blocks(int64_t channels) { return (channels + LANES - 1) / LANES; }
+inline int64_t block_start(int64_t block, int64_t channels) {
+    return block * LANES + LANES <= channels ? block * LANES : channels - LANES;
+}
+
+inline Floats relu(Floats x) { return x <= 0 ? Floats{} : x; }  // what is not a number stays so
+
+// The largest of four and its place. As in torch: of equals the first, and what is not a number wins.
+inline Floats largest(const Floats* four, bool with_relu, Ints* place) {
+    Floats most = four[0];
+    Ints at = {};
+    for (int p = 1; p < 4; p++) {
+        Ints more = (four[p] > most) | (four[p] != four[p]);
+        most = more ? four[p] : most;
+        at = more ? Ints{} + p : at;
+    }
+    if (with_relu) {
+        at = most <= 0 ? Ints{} + NOWHERE : at;
+        most = relu(most);
+    }
+    *place = at;
+    return most;
+}
