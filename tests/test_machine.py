@@ -1,5 +1,9 @@
 """How this machine computes: what is asked for is obeyed, what is not is measured, quickly."""
 
+import os
+import platform
+import subprocess
+import sys
 import time
 
 import pytest
@@ -33,3 +37,29 @@ def test_the_plan_reads_well():
 def test_what_does_not_exist_is_refused(wrong):
     with pytest.raises(UsageError, match=r"abacus|threads|float8"):
         plan(**{"device": "cpu", **wrong})
+
+
+FAULTS = """
+import resource, sys, torch
+from train.machine import keep_freed_memory
+
+if sys.argv[1] == "keep":
+    keep_freed_memory()
+for round in range(6):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [torch.ones(3_000_000) for _ in range(6)]
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep memory in their own ways")
+def test_freed_memory_is_kept_for_the_next_step():
+    """Pages asked of the system anew, in the last of six rounds of 72 MB."""
+    gives_back = os.environ | {"MALLOC_MMAP_THRESHOLD_": "131072"}  # as glibc begins; what it learns varies
+
+    def faults(how: str) -> int:
+        command = [sys.executable, "-c", FAULTS, how]
+        return int(subprocess.run(command, env=gives_back, capture_output=True, check=True).stdout)
+
+    assert faults("keep") < 100 < 5_000 < faults("as it is")

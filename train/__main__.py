@@ -146,7 +146,7 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         return 0
     if options.resume:
         print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
-    together = f"; {workers.count} workers" if workers.count > 1 else ""
+    together = ", fused layers" * run.fused + f"; {workers.count} workers" * (workers.count > 1)
     print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
           f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 
 from train.benchmark_answers import Figure, answers, loading
+from train.compiled import library
 from train.data import load_splits, load_test
 from train.dataset import Splits
 from train.fit import Step, fit, measure
@@ -44,7 +45,9 @@ def machine(how: Plan) -> dict[str, str]:
         about["gpu"] = torch.cuda.get_device_name(how.device)
     if hasattr(os, "getloadavg"):
         about["load average"] = f"{os.getloadavg()[0]:.1f} at the start"
-    return about | {"versions": f"Python {platform.python_version()}, torch {torch.__version__}", "plan": str(how)}
+    fused = ", fused layers" if how.device == "cpu" and library() else ""
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return about | {"versions": versions, "plan": f"{how}{fused}"}
 
 
 def loop(how: Plan, quick: bool) -> Iterator[Figure]:

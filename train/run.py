@@ -42,9 +42,9 @@ class Run:
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.recorded = records_steps(plan, workers)
-        native = plan.device == "cpu" and not self.recorded and library() is not None
-        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, native)
-        self.forward = workers.together(_quickest(self.model, native, recipe.compile))
+        self.fused = plan.device == "cpu" and not self.recorded and library() is not None
+        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, self.fused)
+        self.forward = workers.together(_quickest(self.model, self.fused, recipe.compile))
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
@@ -110,7 +110,7 @@ def records_steps(plan: Plan, workers: Workers) -> bool:
     return plan.device.startswith("cuda") and workers.count == 1
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, native: bool) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in_one: bool) -> torch.optim.Optimizer:
     # weight decay pulls on the weights of layers, not on biases and BatchNorm's scales
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -120,7 +120,7 @@ def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, na
     fused = device.startswith(("cpu", "cuda"))
     # in a recording a number would stay what it was; a tensor's value may change
     rate = torch.tensor(recipe.learning_rate, device=device) if recorded else recipe.learning_rate
-    if native and recipe.optimizer in ("adam", "adamw"):
+    if in_one and recipe.optimizer in ("adam", "adamw"):
         return FusedAdam(groups, lr=rate, betas=recipe.betas, decoupled_weight_decay=recipe.optimizer == "adamw")
     match recipe.optimizer:
         case "adam":
@@ -133,13 +133,13 @@ def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, na
     raise UsageError(f"there is no optimizer {recipe.optimizer!r}; there are: adam, adamw, sgd")
 
 
-def _quickest(model: nn.Module, native: bool, compile: bool) -> nn.Module:
+def _quickest(model: nn.Module, in_one: bool, compile: bool) -> nn.Module:
     """The same network, parameters shared, as it trains fastest.
 
     Beside fused layers torch.compile is left out: it takes 12 s, and then twice as long for a step of the lesson's
     sign network.
     """
-    if native:
+    if in_one:
         return pooling_first(fused(model))
     model = pooling_first(model)
     return torch.compile(model) if compile and any(map(shutil.which, ("cc", "gcc", "clang", "cl"))) else model
