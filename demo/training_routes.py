@@ -32,8 +32,10 @@ PING = 0.5  # seconds after which an empty line shows whether somebody still rea
 limits = Limits()
 store = Store()
 shelf = Shelf()
-slots = Slots(limits, partial(train, load=shelf.splits, plan=plan(), store=store))
-threading.Thread(target=library, daemon=True).start()  # compiles for two seconds, once: not when a first run waits
+how = plan()
+slots = Slots(limits, partial(train, load=shelf.splits, plan=how, store=store))
+if how.device == "cpu":  # compiles for two seconds, once: not when a first run waits
+    threading.Thread(target=library, daemon=True).start()
 
 
 @atexit.register

@@ -224,3 +224,13 @@ def test_a_compiler_that_fails_is_told_of_and_done_without(tmp_path, monkeypatch
     with pytest.warns(UserWarning, match="could not compile train/native, training is slower: error: no headers"):
         assert compiled._library.__wrapped__() is None
     assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_on_a_mac_that_only_offers_to_install_a_compiler_there_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled.sys, "platform", "darwin")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    tool = tmp_path / "xcode-select"
+    for status, there in [(2, False), (0, True)]:
+        tool.write_text(f"#!/bin/sh\nexit {status}\n")
+        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+        assert (compiled._compiler() is not None) == there

@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import warnings
@@ -20,8 +21,8 @@ from train.dataset import cache_folder
 
 SOURCES = Path(__file__).with_name("native")
 COMPILERS = ("c++", "g++", "clang++")
-FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-march=native", "-fPIC", "-shared", "-w")
-THREADS = ("-fopenmp",)  # Apple's clang does not know it: one thread then
+FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fPIC", "-shared", "-w")
+WISHES = (("-march=native", "-fopenmp"), ("-march=native",), ())  # Apple's clang knows no OpenMP: one thread then
 SECONDS = 120
 _one_at_a_time = threading.Lock()
 
@@ -36,17 +37,25 @@ def library() -> ctypes.CDLL | None:
 def _library() -> ctypes.CDLL | None:
     if os.environ.get("DIGITS_AND_SIGNS_FUSED") == "0":
         return None
-    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    compiler = _compiler()
     if compiler is None:
         return None
     errors = []
-    for flags in ((*FLAGS, *THREADS), FLAGS):
+    for wished in WISHES:
         try:
-            return ctypes.CDLL(str(_compiled(compiler, flags)))
+            return ctypes.CDLL(str(_compiled(compiler, (*FLAGS, *wished))))
         except (OSError, subprocess.SubprocessError) as error:
             errors.append(str(getattr(error, "stderr", "") or error).strip())
     warnings.warn(f"{compiler} could not compile train/native, training is slower: {errors[-1][:300]}", stacklevel=2)
     return None
+
+
+def _compiler() -> str | None:
+    found = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if found and sys.platform == "darwin":  # there what is found may only be an offer to install one, in a window
+        tools = subprocess.run(["xcode-select", "-p"], capture_output=True)
+        return None if tools.returncode else found
+    return found
 
 
 def _compiled(compiler: str, flags: tuple[str, ...]) -> Path:

@@ -30,8 +30,8 @@ def fused(model: nn.Module) -> nn.Module:
         if isinstance(layers[at], nn.Conv2d):
             channels = layers[at].out_channels
         layer, count = _fused_at(layers, at) if (channels or 0) >= LANES else (None, 0)
-        together.append(layer or layers[at])
-        at += count or 1
+        together.append(layers[at] if layer is None else layer)
+        at += max(count, 1)
     other = copy.copy(model)
     other._modules = model._modules | {"features": nn.Sequential(*together)}
     return other
