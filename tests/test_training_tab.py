@@ -186,6 +186,22 @@ def test_a_wrong_value_is_explained(app_url, page):
     assert "whole number" in page.locator(".train .problem").text_content()
 
 
+def test_on_a_phone_no_number_runs_into_the_next(app_url, page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, app_url)
+    numbers = {
+        "epoch": "88 / 100",
+        "step": "1234 / 1875",
+        "speed": "12,345",
+        "left": "≤ 59 min 59 s",
+        "accuracy": "99.9 %",
+    }
+    for name, text in numbers.items():
+        number = page.locator(f".train [data-fact={name}]")
+        number.evaluate("(element, text) => element.textContent = text", text)
+        assert number.evaluate("element => element.scrollWidth <= element.clientWidth"), name
+
+
 def test_a_link_carries_the_settings(app_url, page):
     page.goto(f"{app_url}?task=mnist&recipe=lesson&epochs=3&lr=0.004&optimizer=sgd&seed=9")
     page.wait_for_selector(".train.ready", state="visible", timeout=60_000)
