@@ -40,8 +40,8 @@ inline Ints load(const uint8_t* from) {
 inline void store(float* to, Floats values) { memcpy(to, &values, sizeof values); }
 
 inline void store(bfloat16* to, Floats values) {
-    Words bits = (Words)values;
-    bits += 0x7fff + ((bits >> 16) & 1);  // to the nearest, ties to even
+    Words bits = (Words)values, number = (Words)(values == values);
+    bits += number & (0x7fff + ((bits >> 16) & 1));  // to the nearest, ties to even; what is not a number stays so
     Halves upper = __builtin_convertvector(bits >> 16, Halves);
     memcpy(to, &upper, sizeof upper);
 }
