@@ -12,10 +12,11 @@ from torch.nn import functional as F
 
 from train import compiled
 from train.fused_adam import FusedAdam
-from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused
+from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused, gathered
 from train.machine import Plan
 from train.models import ConvNet, build
 from train.run import Run
+from train.step import to_input
 from train.task import ASL, MNIST
 
 NETWORKS = {
@@ -130,6 +131,15 @@ def test_few_channels_and_other_layers_stay_as_they_are():
     assert all(one is two for one, two in zip(model.parameters(), fused(model).parameters(), strict=True))
     linear = nn.Linear(3, 2)
     assert fused(linear) is linear
+
+
+def test_gathered_pictures_are_a_networks_input_bit_by_bit():
+    pixels = torch.arange(256, dtype=torch.uint8).repeat(5 * 28).view(-1, 1, 16, 16)[:, :, :, :15].contiguous()
+    which = torch.tensor([7, 0, 139, 7])
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        got = gathered(pixels, which, 0.1307, 0.3081)
+        assert torch.equal(got, to_input(pixels[which], 0.1307, 0.3081)) and got.shape == (4, 1, 16, 15)
 
 
 def test_dropout_drops_its_share_and_the_gradient_with_it():

@@ -37,6 +37,13 @@ def fused(model: nn.Module) -> nn.Module:
     return other
 
 
+def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
+    """Of uint8 pixels (M, 1, H, W) those at `which` (N,) int64, in range, scaled to 0..1 and normalised: float32."""
+    out = torch.empty((len(which), *pixels.shape[1:]))
+    _called("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
+    return out
+
+
 def _fused_at(layers: list[nn.Module], at: int) -> tuple[nn.Module | None, int]:
     """One layer for those that stand there, and how many they are; none if they stay as they are."""
     match layers[at : at + 3]:
@@ -215,11 +222,13 @@ def _sizes(x: Tensor, channels: int) -> tuple[int, ...]:
 
 def _call(name: str, kind: torch.dtype, *arguments: Tensor | int | float | None) -> None:
     """A function of train/native, for feature maps of that type."""
+    _called(f"{name}_{str(kind).removeprefix('torch.').removesuffix('32')}", *arguments)
 
+
+def _called(name: str, *arguments: Tensor | int | float | None) -> None:
     def native(value):
         if isinstance(value, Tensor):
             return ctypes.c_void_p(value.data_ptr())
         return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)
 
-    suffix = {torch.float32: "float", torch.bfloat16: "bfloat16"}[kind]
-    getattr(library(), f"{name}_{suffix}")(*(None if value is None else native(value) for value in arguments))
+    getattr(library(), name)(*(None if value is None else native(value) for value in arguments))

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from train.augment import AUGMENTATIONS
 from train.dataset import NO_CLASS, Images
+from train.fused_layers import gathered
 from train.machine import Plan
 from train.run import Run, learning_rate_factor
 
@@ -30,12 +31,16 @@ class TrainingStep:
         self.run, self.images, self.on_gpu = run, images, device.startswith("cuda")
         self.outliers = bool((images.labels == NO_CLASS).any())  # asked once: to ask makes the device wait
         self.sums = torch.zeros(2, device=device)  # loss and correct answers since they were last taken
+        self.unsummed: list[tuple[Tensor, Tensor, Tensor]] = []  # of steps not yet in them: loss, scores, labels
         self.count = 0  # of these images
         self.batch = torch.zeros(run.recipe.batch_size, dtype=torch.int64, device=device)
         self.decay = torch.zeros((), device=device) if run.recorded else 0.0  # what the moving average keeps
         self.generator = None if self.on_gpu else Generator()
         self.parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
+        self.precision = precision(run.plan)
+        self.random = run.recipe.augment != "none" or any(isinstance(m, nn.Dropout) for m in run.model.modules())
+        self.gathers = run.fused and run.recipe.augment == "none" and images.pixels.dtype == torch.uint8
         self.replay: Callable[[], None] | None = None
         self.unrecorded = 0
 
@@ -43,7 +48,8 @@ class TrainingStep:
         """A step on the images of those indices (N,) int64, when `progress` (0..1) of all steps are done."""
         run = self.run
         self._set(run.recipe.learning_rate * learning_rate_factor(run.recipe.schedule, progress))
-        _seed(run, self.generator)
+        if self.random:
+            _seed(run, self.generator)
         if run.recorded and len(batch) == len(self.batch):
             if self.replay is None and self.unrecorded >= UNRECORDED:
                 self._record()
@@ -65,6 +71,7 @@ class TrainingStep:
 
         The device is waited for.
         """
+        self._sum_up()
         sums = torch.cat([self.sums.cpu(), torch.tensor([self.count])])
         self.sums.zero_()
         self.count = 0
@@ -88,17 +95,18 @@ class TrainingStep:
             reason = str(error).strip().splitlines()[0]
             warnings.warn(f"this GPU's steps cannot be recorded, training is slower: {reason}", stacklevel=2)
             self.run.recorded = False
+            self.unsummed.clear()
             self.run.optimizer.zero_grad(set_to_none=True)
 
     def _descend(self, batch: Tensor) -> None:
         """The step itself. Nothing in it may depend on a number that changes, or wait for the device."""
         run, recipe = self.run, self.run.recipe
         weight = run.workers.weight(len(batch))
-        images = self.images[run.workers.share(batch)]
-        inputs = to_input(images.pixels, run.task.mean, run.task.std, recipe.augment, self.generator)
-        with precision(run.plan):
+        batch = run.workers.share(batch)
+        inputs, labels = self._inputs(batch), self.images.labels.index_select(0, batch)
+        with self.precision:
             scores = run.forward(inputs)
-        loss = loss_of(scores.float(), images.labels, recipe.label_smoothing, self.outliers)
+        loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
         for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of ceremony
             parameter.grad = None
         (loss * weight if weight != 1 else loss).backward()
@@ -106,9 +114,26 @@ class TrainingStep:
         if run.average is not None:
             _move_average(run.average, run.model, self.decay)
         if weight > 0:
-            with torch.no_grad():
-                correct = (scores.argmax(1) == images.labels).sum()
-                self.sums += torch.stack([loss * len(images), correct])
+            self.unsummed.append((loss.detach() * len(labels), scores.detach(), labels))
+        if run.recorded or len(self.unsummed) == AHEAD:
+            self._sum_up()
+
+    def _inputs(self, batch: Tensor) -> Tensor:
+        """The images at those indices as the network takes them."""
+        task, recipe = self.run.task, self.run.recipe
+        if self.gathers:
+            return gathered(self.images.pixels, batch, task.mean, task.std)
+        pixels = self.images.pixels.index_select(0, batch)
+        return to_input(pixels, task.mean, task.std, recipe.augment, self.generator)
+
+    def _sum_up(self) -> None:
+        """Adds steps to the sums: many at once, for one by one costs more than a convolution of theirs."""
+        if not self.unsummed:
+            return
+        losses, scores, labels = zip(*self.unsummed, strict=True)
+        self.unsummed.clear()
+        correct = (torch.cat(scores).argmax(1) == torch.cat(labels)).sum()
+        self.sums += torch.stack([torch.stack(losses).sum(), correct])
 
 
 def record(work: Callable[[], None], stream: "torch.cuda.Stream") -> Callable[[], None]:
