@@ -40,7 +40,8 @@ class TrainingStep:
         self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
         self.precision = precision(run.plan)
         self.random = run.recipe.augment != "none" or any(isinstance(m, nn.Dropout) for m in run.model.modules())
-        self.gathers = run.fused and run.recipe.augment == "none" and images.pixels.dtype == torch.uint8
+        plain = run.recipe.augment == "none" and images.pixels.dtype == torch.uint8 and images.pixels.is_contiguous()
+        self.gathers = run.fused and plain
         self.replay: Callable[[], None] | None = None
         self.unrecorded = 0
 
