@@ -12,43 +12,56 @@ class FusedAdam(torch.optim.Adam):
 
     State and settings are torch's own, so a run may go on with one as it began with the other. What differs is the
     time: small networks spend more of it in torch's bookkeeping for each parameter than in the arithmetic. All groups
-    share one learning rate, betas and eps; `library()` must not be None.
+    share one learning rate, betas and eps, and keep their weight decay; `library()` must not be None.
     """
 
-    @torch.no_grad()
+    _known: tuple | None = None  # the state last seen, and what the compiled step wants to know of it
+
     def step(self, closure=None) -> None:
         """Adjust all parameters that have a gradient. Closures are not taken."""
-        given = [
-            (group, weight) for group in self.param_groups for weight in group["params"] if weight.grad is not None
-        ]
-        if not given:
+        weights = [weight for group in self.param_groups for weight in group["params"]]
+        grads = [weight.grad for weight in weights]
+        if any(grad is None for grad in grads):
+            super().step()
             return
-        weights = [weight for _, weight in given]
-        grads = [_laid_out_as(weight, weight.grad) for weight in weights]
-        states = [self._state_of(weight) for weight in weights]
-        torch._foreach_add_([state["step"] for state in states], 1)
-        means, squares = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq"))
-        count = len(given)
-        pointers = [
-            (ctypes.c_void_p * count)(*[tensor.data_ptr() for tensor in tensors])
-            for tensors in (weights, grads, means, squares)
-        ]
-        sizes = (ctypes.c_int64 * count)(*[weight.numel() for weight in weights])
-        decays = (ctypes.c_float * count)(*[group["weight_decay"] for group, _ in given])
-        group, steps = given[0][0], float(states[0]["step"])
+        if self._known is None or self._known[0] is not self.state:  # another one was loaded
+            self._look_up(weights)
+        _, steps, *fixed, pointers = self._known
+        grads = [_laid_out_as(weight, grad) for weight, grad in zip(weights, grads, strict=True)]
+        torch._foreach_add_(steps, 1)
+        group, done = self.param_groups[0], steps[0].item()
         beta1, beta2 = group["betas"]
-        whole = map(ctypes.c_int64, (count, group["decoupled_weight_decay"]))
-        real = map(ctypes.c_float, (group["lr"], beta1, beta2, group["eps"], 1 - beta1**steps, 1 - beta2**steps))
-        library().adam(*pointers, sizes, decays, *whole, *real, ctypes.c_int64(torch.get_num_threads()))
+        real = group["lr"], beta1, beta2, group["eps"], 1 - beta1**done, 1 - beta2**done
+        library().adam(
+            pointers(*[weight.data_ptr() for weight in weights]),
+            pointers(*[grad.data_ptr() for grad in grads]),
+            *fixed,
+            ctypes.c_int64(len(weights)),
+            ctypes.c_int64(group["decoupled_weight_decay"]),
+            *map(ctypes.c_float, real),
+            ctypes.c_int64(torch.get_num_threads()),
+        )
 
-    def _state_of(self, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
-        state = self.state[parameter]
-        if not state:
-            state["step"] = torch.zeros(())
-            state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(parameter), torch.zeros_like(parameter)
-        return state
+    step.hooked = True  # else torch wraps it for its profiler, which costs more than the step itself
+
+    def _look_up(self, weights: list[torch.Tensor]) -> None:
+        for weight in weights:
+            if not self.state[weight]:
+                means, squares = torch.zeros_like(weight), torch.zeros_like(weight)
+                self.state[weight] = {"step": torch.zeros(()), "exp_avg": means, "exp_avg_sq": squares}
+        states = [self.state[weight] for weight in weights]
+        pointers, sizes, reals = (kind * len(weights) for kind in (ctypes.c_void_p, ctypes.c_int64, ctypes.c_float))
+        self._known = (
+            self.state,
+            [state["step"] for state in states],
+            *(pointers(*[state[key].data_ptr() for state in states]) for key in ("exp_avg", "exp_avg_sq")),
+            sizes(*[weight.numel() for weight in weights]),
+            reals(*[group["weight_decay"] for group in self.param_groups for _ in group["params"]]),
+            pointers,
+        )
 
 
 def _laid_out_as(parameter: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
     """The gradient with its numbers in the parameter's order, as autograd nearly always leaves it."""
-    return grad if grad.stride() == parameter.stride() else torch.empty_like(parameter).copy_(grad)
+    same = grad.stride() == parameter.stride()
+    return grad if same else torch.empty_like(parameter, requires_grad=False).copy_(grad)

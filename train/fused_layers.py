@@ -226,9 +226,8 @@ def _call(name: str, kind: torch.dtype, *arguments: Tensor | int | float | None)
 
 
 def _called(name: str, *arguments: Tensor | int | float | None) -> None:
-    def native(value):
-        if isinstance(value, Tensor):
-            return ctypes.c_void_p(value.data_ptr())
-        return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)
-
-    getattr(library(), name)(*(None if value is None else native(value) for value in arguments))
+    function = getattr(library(), name)
+    if function.argtypes is None:
+        kinds = {int: ctypes.c_int64, float: ctypes.c_float}
+        function.argtypes = [kinds.get(type(value), ctypes.c_void_p) for value in arguments]
+    function(*[value.data_ptr() if isinstance(value, Tensor) else value for value in arguments])

@@ -30,6 +30,8 @@ class Workers:
 
     def share(self, batch: Tensor) -> Tensor:
         """This worker's part of a batch's indices (N,), never empty: one too many is given weight 0 by `weight`."""
+        if self.count == 1:
+            return batch
         part = batch[self.rank :: self.count]
         return part if len(part) else batch[:1]
 
