@@ -17,6 +17,8 @@ import threading
 import warnings
 from pathlib import Path
 
+from torch import Tensor
+
 from train.dataset import cache_folder
 
 SOURCES = Path(__file__).with_name("native")
@@ -31,6 +33,15 @@ def library() -> ctypes.CDLL | None:
     """The compiled functions; None if there is no compiler, or if what it makes does not load."""
     with _one_at_a_time:
         return _library()
+
+
+def call(name: str, *arguments) -> None:
+    """A compiled function, with tensors, ctypes arrays or None for its pointers. What is a float stays one."""
+    function = getattr(library(), name)
+    if function.argtypes is None:
+        kinds = {int: ctypes.c_int64, float: ctypes.c_float}
+        function.argtypes = [kinds.get(type(value), ctypes.c_void_p) for value in arguments]
+    function(*[value.data_ptr() if isinstance(value, Tensor) else value for value in arguments])
 
 
 @functools.cache

@@ -4,7 +4,7 @@ import ctypes
 
 import torch
 
-from train.compiled import library
+from train.compiled import call
 
 
 class FusedAdam(torch.optim.Adam):
@@ -32,14 +32,15 @@ class FusedAdam(torch.optim.Adam):
         group, done = self.param_groups[0], steps[0].item()
         beta1, beta2 = group["betas"]
         real = group["lr"], beta1, beta2, group["eps"], 1 - beta1**done, 1 - beta2**done
-        library().adam(
+        call(
+            "adam",
             pointers(*[weight.data_ptr() for weight in weights]),
             pointers(*[grad.data_ptr() for grad in grads]),
             *fixed,
-            ctypes.c_int64(len(weights)),
-            ctypes.c_int64(group["decoupled_weight_decay"]),
-            *map(ctypes.c_float, real),
-            ctypes.c_int64(torch.get_num_threads()),
+            len(weights),
+            int(group["decoupled_weight_decay"]),
+            *map(float, real),
+            torch.get_num_threads(),
         )
 
     step.hooked = True  # else torch wraps it for its profiler, which costs more than the step itself

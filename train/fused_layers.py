@@ -6,12 +6,11 @@ BatchNorm in float32, feature maps in bfloat16 where autocast asks for it.
 """
 
 import copy
-import ctypes
 
 import torch
 from torch import Tensor, nn
 
-from train.compiled import library
+from train.compiled import call, library
 
 LANES = 16  # channels computed at once: with fewer, torch's own layers are as good
 
@@ -40,7 +39,7 @@ def fused(model: nn.Module) -> nn.Module:
 def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
     """Of uint8 pixels (M, 1, H, W) those at `which` (N,) int64, in range, scaled to 0..1 and normalised: float32."""
     out = torch.empty((len(which), *pixels.shape[1:]))
-    _called("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
+    call("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
     return out
 
 
@@ -222,12 +221,4 @@ def _sizes(x: Tensor, channels: int) -> tuple[int, ...]:
 
 def _call(name: str, kind: torch.dtype, *arguments: Tensor | int | float | None) -> None:
     """A function of train/native, for feature maps of that type."""
-    _called(f"{name}_{str(kind).removeprefix('torch.').removesuffix('32')}", *arguments)
-
-
-def _called(name: str, *arguments: Tensor | int | float | None) -> None:
-    function = getattr(library(), name)
-    if function.argtypes is None:
-        kinds = {int: ctypes.c_int64, float: ctypes.c_float}
-        function.argtypes = [kinds.get(type(value), ctypes.c_void_p) for value in arguments]
-    function(*[value.data_ptr() if isinstance(value, Tensor) else value for value in arguments])
+    call(f"{name}_{str(kind).removeprefix('torch.').removesuffix('32')}", *arguments)
