@@ -74,3 +74,17 @@ inline Floats largest(const Floats* four, bool with_relu, Ints* place) {
     *place = at;
     return most;
 }
+
+// Each 2 x 2 values of maps (n, H, W, C), 16 channels at once: visit(block, where the first of the four is, where their
+// result goes). An odd last row or column is in no square.
+template <class Visit>
+void each_square(int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads, Visit visit) {
+    int64_t h = H / 2, w = W / 2;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < n * h; row++)
+        for (int64_t col = 0; col < w; col++)
+            for (int64_t b = 0; b < blocks(C); b++) {
+                int64_t c = block_start(b, C);
+                visit(b, ((row / h * H + row % h * 2) * W + col * 2) * C + c, (row * w + col) * C + c);
+            }
+}

@@ -83,23 +83,23 @@ static void normalise(const T* x, const float* scale, const float* shift, float 
                       uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {
     measure(x, eps, momentum, running_mean, running_variance, mean, inverse, n, H * W, C, threads);
     Line line = normalising(mean, inverse, scale, shift, C);
-    int64_t h = places ? H / 2 : H, w = places ? W / 2 : W;
+    auto at = [&](const T* q, int64_t b) { return load(q) * line.factor[b] + line.offset[b]; };
+    if (places) {
+        each_square(n, H, W, C, threads, [&](int64_t b, int64_t from, int64_t to) {
+            const T* q = x + from;
+            Floats four[] = {at(q, b), at(q + C, b), at(q + W * C, b), at(q + W * C + C, b)};
+            Ints place;
+            store(out + to, largest(four, true, &place));
+            store(places + to, place);
+        });
+        return;
+    }
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t row = 0; row < n * h; row++)
-        for (int64_t col = 0; col < w; col++)
-            for (int64_t b = 0; b < blocks(C); b++) {
-                int64_t c = block_start(b, C), o = (row * w + col) * C + c;
-                auto at = [&](const T* q) { return load(q) * line.factor[b] + line.offset[b]; };
-                if (!places) {
-                    store(out + o, relu(at(x + o)));
-                    continue;
-                }
-                const T* q = x + ((row / h * H + row % h * 2) * W + col * 2) * C + c;
-                Floats four[] = {at(q), at(q + C), at(q + W * C), at(q + W * C + C)};
-                Ints place;
-                store(out + o, largest(four, true, &place));
-                store(places + o, place);
-            }
+    for (int64_t pixel = 0; pixel < n * H * W; pixel++)
+        for (int64_t b = 0; b < blocks(C); b++) {
+            int64_t o = pixel * C + block_start(b, C);
+            store(out + o, relu(at(x + o, b)));
+        }
 }
 
 template <class T>

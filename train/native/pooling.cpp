@@ -5,18 +5,13 @@
 template <class T>
 static void pool(const T* x, T* out, uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t with_relu,
                  int64_t threads) {
-    int64_t h = H / 2, w = W / 2;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t row = 0; row < n * h; row++)
-        for (int64_t col = 0; col < w; col++)
-            for (int64_t b = 0; b < blocks(C); b++) {
-                int64_t c = block_start(b, C), o = (row * w + col) * C + c;
-                const T* q = x + ((row / h * H + row % h * 2) * W + col * 2) * C + c;
-                Floats four[] = {load(q), load(q + C), load(q + W * C), load(q + W * C + C)};
-                Ints at;
-                store(out + o, largest(four, with_relu, &at));
-                store(places + o, at);
-            }
+    each_square(n, H, W, C, threads, [=](int64_t, int64_t from, int64_t to) {
+        const T* q = x + from;
+        Floats four[] = {load(q), load(q + C), load(q + W * C), load(q + W * C + C)};
+        Ints at;
+        store(out + to, largest(four, with_relu, &at));
+        store(places + to, at);
+    });
 }
 
 template <class T>
