@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from train import compiled
 from train.fused_adam import FusedAdam
-from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused, gathered
+from train.fused_functions import gathered
+from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused
 from train.machine import Plan
 from train.models import ConvNet, build
 from train.run import Run
@@ -76,8 +77,11 @@ def test_scores_gradients_and_statistics_are_those_of_torchs_layers(name, thread
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_in_bfloat16_gradients_are_as_near_to_float32s_as_torchs_are(name):
-    """In the median of seven networks: which of two nearly equal values is the largest is a matter of chance."""
+def test_in_bfloat16_gradients_are_nearly_as_near_to_float32s_as_torchs_are(name):
+    """In the median of seven networks: which of two nearly equal values is the largest is a matter of chance.
+
+    Winograd's convolution rounds once more (tests/test_winograd.py); without it the ratios are 1.
+    """
     size = 30 if name == "odd sizes" else 28
     ratios = []
     for seed in range(7):
@@ -90,7 +94,7 @@ def test_in_bfloat16_gradients_are_as_near_to_float32s_as_torchs_are(name):
             return sum((one - two).square().sum() for one, two in zip(exact[1:], some[1:], strict=True)).sqrt()
 
         ratios.append(distance(quick) / distance(plain))
-    assert 0 < statistics.median(ratios) < 1.15
+    assert 0 < statistics.median(ratios) < 1.4
 
 
 def test_the_same_batch_gives_the_same_bits():

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "task machine workers images strokes ink pieces digits scribbles hands no_hands dataset mnist extra_digits "
     "sign_csv sign_mnist photos data augment augment_photos hand_models palm_body hand_finder models layer_table "
-    "compiled fused_layers fused_adam run step fit calibrate checkpoint export frozen hand_scenes fit_finder "
-    "fit_photos reading digit_reader lesson_sign_reader sign_reader predict evaluate_photos evaluate evaluate_digits "
-    "lesson_loop benchmark_answers benchmark __main__ "
+    "compiled fused_functions fused_layers fused_adam run step fit calibrate checkpoint export frozen hand_scenes "
+    "fit_finder fit_photos reading digit_reader lesson_sign_reader sign_reader predict evaluate_photos evaluate "
+    "evaluate_digits lesson_loop benchmark_answers benchmark __main__"
 ).split()
 
 

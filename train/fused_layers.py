@@ -2,7 +2,8 @@
 
 Convolution and BatchNorm of few channels, ReLU and pooling compute next to nothing, but each reads and writes all
 feature maps. Here they are one pass, in C++ (train/native), with torch's results up to rounding: products, sums and
-BatchNorm in float32, feature maps in bfloat16 where autocast asks for it.
+BatchNorm in float32, feature maps in bfloat16 where autocast asks for it. Convolutions of 3 x 3, where nearly all
+arithmetic is, are computed in Winograd's way if the processor multiplies in bfloat16.
 """
 
 import copy
@@ -10,7 +11,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from train.compiled import call, library
+from train.compiled import library
+from train.fused_functions import Dropping, FirstConvolution, Normalisation, Pooling, Winograd
 
 LANES = 16  # channels computed at once: with fewer, torch's own layers are as good
 
@@ -36,18 +38,15 @@ def fused(model: nn.Module) -> nn.Module:
     return other
 
 
-def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
-    """Of uint8 pixels (M, 1, H, W) those at `which` (N,) int64, in range, scaled to 0..1 and normalised: float32."""
-    out = torch.empty((len(which), *pixels.shape[1:]))
-    call("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
-    return out
-
-
 def _fused_at(layers: list[nn.Module], at: int) -> tuple[nn.Module | None, int]:
     """One layer for those that stand there, and how many they are; none if they stay as they are."""
     match layers[at : at + 3]:
         case [nn.Conv2d() as convolution, nn.ReLU(), nn.MaxPool2d() as pool] if _firsts(convolution) and _halves(pool):
             return ConvolutionReluPool(convolution), 3
+        case [nn.Conv2d() as layer, nn.ReLU(), nn.MaxPool2d() as pool] if _of_three(layer) and _halves(pool):
+            return Convolution3x3(layer, pool=True), 3
+        case [nn.Conv2d() as layer, *_] if _of_three(layer):
+            return Convolution3x3(layer, pool=False), 1
         case [nn.BatchNorm2d() as norm, nn.ReLU(), nn.MaxPool2d() as pool] if _usual(norm) and _halves(pool):
             return NormRelu(norm, pool=True), 3
         case [nn.BatchNorm2d() as norm, nn.ReLU(), *_] if _usual(norm):
@@ -69,6 +68,14 @@ def _firsts(layer: nn.Conv2d) -> bool:
     return layer.in_channels == 1 and layer.bias is not None and side in (3, 5) and plain and sides
 
 
+def _of_three(layer: nn.Conv2d) -> bool:
+    """Whether it is a convolution of 3 x 3, and Winograd's way is the fastest here: AMX needs no detours."""
+    plain = (layer.stride, layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), (1, 1), 1, "zeros")
+    sides = layer.kernel_size == (3, 3) and layer.padding in ((0, 0), (1, 1))
+    wide = min(layer.in_channels, layer.out_channels) >= LANES
+    return plain and sides and wide and hasattr(library(), "winograd") and not torch.cpu._is_amx_tile_supported()
+
+
 def _halves(layer: nn.MaxPool2d) -> bool:
     pair = [side if isinstance(side, tuple) else (side, side) for side in (layer.kernel_size, layer.stride)]
     return pair == [(2, 2), (2, 2)] and not (layer.padding or layer.ceil_mode) and layer.dilation == 1
@@ -86,7 +93,25 @@ class ConvolutionReluPool(nn.Module):
         self.convolution = convolution
 
     def forward(self, x: Tensor) -> Tensor:
-        return _ConvolutionReluPool.apply(x, self.convolution.weight, self.convolution.bias)
+        return FirstConvolution.apply(x, self.convolution.weight, self.convolution.bias)
+
+
+class Convolution3x3(nn.Module):
+    """Convolution of 3 x 3 and, if asked for, ReLU and 2 x 2 pooling: (N, C, H, W) -> (N, D, h, w) or its half.
+
+    Under autocast by the method of Winograd, with 2.25 times fewer multiplications (Lavin and Gray, 2015); as its
+    points are rounded too, results are 1.7 times as far from float32's as those of torch's convolution.
+    """
+
+    def __init__(self, convolution: nn.Conv2d, pool: bool):
+        super().__init__()
+        self.convolution, self.pool = convolution, pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        layer = self.convolution
+        if torch.is_autocast_enabled("cpu"):
+            return Winograd.apply(x, layer.weight, layer.bias, layer.padding[0], self.pool)
+        return Pooling.apply(layer(x), True) if self.pool else layer(x)
 
 
 class NormRelu(nn.Module):
@@ -98,7 +123,7 @@ class NormRelu(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.norm.num_batches_tracked.add_(1)
-        return _NormRelu.apply(x, self.norm.weight, self.norm.bias, self.norm, self.pool)
+        return Normalisation.apply(x, self.norm.weight, self.norm.bias, self.norm, self.pool)
 
 
 class Pool(nn.Module):
@@ -109,7 +134,7 @@ class Pool(nn.Module):
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
-        return _Pool.apply(x, self.relu)
+        return Pooling.apply(x, self.relu)
 
 
 class Dropout(nn.Module):
@@ -121,104 +146,4 @@ class Dropout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         at_random = self.dropout.training and 0 < self.dropout.p < 1
-        return _Dropout.apply(x, self.dropout.p) if at_random else self.dropout(x)
-
-
-class _ConvolutionReluPool(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        x = x.float().contiguous()
-        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
-        out, places = _halved((len(x), len(weight), *x.shape[2:]), kind)
-        _call(f"convolve_pool_{weight.shape[-1]}", kind, x, weight, bias, out, places, *_sizes(x, len(weight)))
-        ctx.save_for_backward(x, places, weight)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, places, weight = ctx.saved_tensors
-        grad_weight, grad_bias = torch.empty_like(weight), torch.empty(len(weight))
-        grad, side = _channels_last(grad), weight.shape[-1]
-        sizes = _sizes(x, len(grad_bias))
-        _call(f"convolve_pool_backward_{side}", grad.dtype, x, grad, places, grad_weight, grad_bias, *sizes)
-        return None, grad_weight, grad_bias
-
-
-class _NormRelu(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, scale: Tensor, shift: Tensor, norm: nn.BatchNorm2d, pool: bool) -> Tensor:
-        x = _channels_last(x)
-        out, places = _halved(x.shape, x.dtype) if pool else (torch.empty_like(x), None)
-        mean, inverse = torch.empty_like(scale), torch.empty_like(scale)
-        numbers = (norm.eps, norm.momentum, norm.running_mean, norm.running_var, mean, inverse)
-        _call("normalise", x.dtype, x, scale, shift, *numbers, out, places, *_sizes(x, x.shape[1]))
-        ctx.save_for_backward(x, scale, shift, mean, inverse, places)
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, scale, shift, mean, inverse, places = ctx.saved_tensors
-        grad = _channels_last(grad)
-        grad_x, grad_scale, grad_shift = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(shift)
-        given, wanted = (x, grad, places, scale, shift, mean, inverse), (grad_x, grad_scale, grad_shift)
-        _call("normalise_backward", x.dtype, *given, *wanted, *_sizes(x, x.shape[1]))
-        return grad_x, grad_scale, grad_shift, None, None
-
-
-class _Pool(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, relu: bool) -> Tensor:
-        x = _channels_last(x)
-        out, places = _halved(x.shape, x.dtype)
-        *sizes, threads = _sizes(x, x.shape[1])
-        _call("pool", x.dtype, x, out, places, *sizes, int(relu), threads)
-        ctx.save_for_backward(places)
-        ctx.shape = x.shape
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
-        grad = _channels_last(grad)
-        grad_x = torch.empty(ctx.shape, dtype=grad.dtype, memory_format=torch.channels_last)
-        _call("pool_backward", grad.dtype, grad, places, grad_x, *_sizes(grad_x, ctx.shape[1]))
-        return grad_x, None
-
-
-class _Dropout(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x: Tensor, probability: float) -> Tensor:
-        ctx.probability, ctx.seed = probability, int(torch.empty((), dtype=torch.int64).random_())
-        return _dropped(x, probability, ctx.seed)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _dropped(grad, ctx.probability, ctx.seed), None
-
-
-def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
-    x = _channels_last(x)
-    out = torch.empty_like(x)
-    _call("dropout", x.dtype, x, out, x.numel(), probability, seed, torch.get_num_threads())
-    return out
-
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last)
-
-
-def _halved(shape: tuple[int, ...], kind: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Room for what pooling leaves of (N, C, H, W), and for the place of the largest among each four."""
-    n, channels, height, width = shape
-    half = (n, channels, height // 2, width // 2)
-    return tuple(torch.empty(half, dtype=dtype, memory_format=torch.channels_last) for dtype in (kind, torch.uint8))
-
-
-def _sizes(x: Tensor, channels: int) -> tuple[int, ...]:
-    n, _, height, width = x.shape
-    return n, height, width, channels, torch.get_num_threads()
-
-
-def _call(name: str, kind: torch.dtype, *arguments: Tensor | int | float | None) -> None:
-    """A function of train/native, for feature maps of that type."""
-    call(f"{name}_{str(kind).removeprefix('torch.').removesuffix('32')}", *arguments)
+        return Dropping.apply(x, self.dropout.p) if at_random else self.dropout(x)

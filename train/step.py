@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from train.augment import AUGMENTATIONS
 from train.dataset import NO_CLASS, Images
-from train.fused_layers import gathered
+from train.fused_functions import gathered
 from train.machine import Plan
 from train.run import Run, learning_rate_factor
 

@@ -6,6 +6,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
 
 using Floats = float __attribute__((vector_size(64)));
 using Ints = int32_t __attribute__((vector_size(64)));
@@ -40,9 +43,13 @@ inline Ints load(const uint8_t* from) {
 inline void store(float* to, Floats values) { memcpy(to, &values, sizeof values); }
 
 inline void store(bfloat16* to, Floats values) {
+#ifdef __AVX512BF16__
+    Halves upper = (Halves)_mm512_cvtneps_pbh((__m512)values);
+#else
     Words bits = (Words)values, number = (Words)(values == values);
     bits += number & (0x7fff + ((bits >> 16) & 1));  // to the nearest, ties to even; what is not a number stays so
     Halves upper = __builtin_convertvector(bits >> 16, Halves);
+#endif
     memcpy(to, &upper, sizeof upper);
 }
 

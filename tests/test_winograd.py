@@ -1,0 +1,149 @@
+"""pytest tests/test_winograd.py: convolution of 3 x 3 by Winograd's method, on processors with AVX512-BF16."""
+
+import copy
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train import compiled
+from train.fused_functions import Winograd
+from train.fused_layers import Convolution3x3, fused
+from train.models import build
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(compiled.library(), "winograd"), reason="this processor, or its compiler, has no AVX512-BF16"
+)
+
+# pictures, inputs, outputs, height, width, padding
+SHAPES = {
+    "the lesson's": (9, 32, 64, 14, 14, 1),
+    "overlapping blocks of channels": (3, 25, 50, 15, 13, 1),
+    "odd sizes": (5, 33, 17, 7, 8, 0),
+    "many channels": (2, 128, 144, 4, 4, 1),
+    "many tiles": (1, 16, 16, 41, 38, 1),
+    "one tile": (1, 16, 48, 4, 4, 0),
+    "less than a tile": (2, 16, 16, 1, 1, 1),
+    "less than a tile, without padding": (3, 17, 16, 3, 3, 0),
+}
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def maps(*shape: int, numbers: Tensor | None = None, seed: int = 0) -> Tensor:
+    """Feature maps: normal random numbers, or some of those given."""
+    generator = torch.Generator().manual_seed(seed)
+    if numbers is None:
+        values = torch.randn(shape, generator=generator)
+    else:
+        values = numbers[torch.randint(len(numbers), shape, generator=generator)]
+    return values.bfloat16().contiguous(memory_format=torch.channels_last)
+
+
+def results(forward, x: Tensor, layer: nn.Conv2d, grad_numbers: Tensor | None = None) -> list[Tensor]:
+    """What comes out, and the gradients of inputs, filters and bias."""
+    x = x.clone().requires_grad_()
+    layer.zero_grad()
+    out = forward(x)
+    out.backward(maps(*out.shape, numbers=grad_numbers, seed=1).to(out.dtype))
+    gradients = [parameter.grad.clone() for parameter in layer.parameters()]
+    return [tensor.detach().float() for tensor in (out, x.grad, *gradients)]
+
+
+def torchs(layer: nn.Conv2d, pool: bool):
+    """The same by torch's layers."""
+
+    def forward(x: Tensor) -> Tensor:
+        out = layer(x)
+        return F.max_pool2d(F.relu(out), 2) if pool else out
+
+    return forward
+
+
+def winograds(layer: nn.Conv2d, pool: bool):
+    return lambda x: Winograd.apply(x, layer.weight, layer.bias, layer.padding[0], pool)
+
+
+def layer_of(name: str, pool: bool, bias: bool = True) -> tuple[nn.Conv2d, tuple[int, ...]]:
+    """A convolution and the shape of its inputs."""
+    n, inputs, outputs, height, width, padding = SHAPES[name]
+    if pool and min(height, width) + 2 * padding < 4:
+        pytest.skip("there is nothing to pool")
+    torch.manual_seed(0)
+    return nn.Conv2d(inputs, outputs, 3, padding=padding, bias=bias), (n, inputs, height, width)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("pool", [False, True])
+@pytest.mark.parametrize("name", SHAPES)
+def test_of_small_whole_numbers_every_bit_is_right(name, pool, threads):
+    """Then nothing is rounded, in Winograd's way or in the usual one, but for what comes out."""
+    torch.set_num_threads(threads)
+    layer, shape = layer_of(name, pool)
+    with torch.no_grad():
+        layer.weight.copy_(4 * maps(*layer.weight.shape, numbers=torch.arange(-2.0, 3)))
+        layer.bias.copy_(layer.bias.mul(40).round())
+    x, grads = maps(*shape, numbers=torch.arange(-2.0, 3)), torch.arange(-1.0, 2)
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        layer.weight.data = layer.weight.data.contiguous(memory_format=memory_format)
+        expected = results(torchs(layer, pool), x.float(), layer, grads)
+        got = results(winograds(layer, pool), x, layer, grads)
+        for one, other in zip(expected[:2], got[:2], strict=True):
+            assert torch.equal(one.bfloat16().float(), other)
+        for one, other in zip(expected[2:], got[2:], strict=True):
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_rounding_errors_are_at_most_twice_torchs(name):
+    layer, shape = layer_of(name, pool=False)
+    x = maps(*shape).relu()
+    exact = results(torchs(layer, False), x.float(), layer)
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = results(torchs(layer, False), x, layer)
+    got = results(winograds(layer, False), x, layer)
+    for what, right, torchs_own, ours in zip(["out", "inputs", "filters", "bias"], exact, plain, got, strict=True):
+        error, usual = (ours - right).norm() / right.norm(), (torchs_own - right).norm() / right.norm()
+        assert error < max(2.2 * usual, 0.004), what
+
+
+def test_what_is_not_a_number_stays_so():
+    layer, shape = layer_of("the lesson's", pool=True)
+    x = maps(*shape)
+    x[1, 3, 5, 6] = float("nan")
+    for pool in (False, True):
+        out = winograds(layer, pool)(x)
+        assert out[1].isnan().any() and not out[0].isnan().any()
+
+
+def test_it_stands_where_it_pays():
+    features = fused(build("mnist-cnn")).features
+    assert [type(layer).__name__ for layer in features] == ["ConvolutionReluPool", "Convolution3x3"]
+    others = [nn.Conv2d(16, 16, 3, stride=2), nn.Conv2d(16, 16, 3, groups=2), nn.Conv2d(16, 16, 3, padding=2),
+              nn.Conv2d(16, 16, 5, padding=1), nn.Conv2d(16, 16, (3, 1)), nn.Conv2d(8, 16, 3), nn.Conv2d(16, 8, 3),
+              nn.Conv2d(16, 16, 3, padding=1, padding_mode="reflect"), nn.Conv2d(16, 16, 3, dilation=2)]  # fmt: skip
+    model = nn.Module()
+    model.features = nn.Sequential(*others)
+    assert not any(isinstance(layer, Convolution3x3) for layer in fused(model).features)
+
+
+def test_in_float32_it_is_torchs_convolution():
+    torch.manual_seed(0)
+    layer = nn.Conv2d(16, 32, 3, padding=1)
+    x = torch.randn(2, 16, 6, 6)
+    assert torch.equal(Convolution3x3(layer, pool=False)(x), layer(x))
+    assert torch.equal(Convolution3x3(layer, pool=True)(x), F.max_pool2d(F.relu(layer(x)), 2))
+
+
+def test_without_a_bias_and_in_other_layouts():
+    layer, shape = layer_of("the lesson's", pool=False, bias=False)
+    other, x = copy.deepcopy(layer), maps(*shape)
+    one = results(winograds(layer, False), x, layer)
+    two = results(winograds(other, False), x.contiguous(), other)
+    assert len(one) == 3 and all(torch.equal(first, second) for first, second in zip(one, two, strict=True))
