@@ -1,20 +1,22 @@
-"""pytest tests/test_winograd.py: convolution of 3 x 3 by Winograd's method, on processors with AVX512-BF16."""
+"""pytest tests/test_winograd.py: convolution of 3 x 3 by Winograd's method."""
 
 import copy
+import os
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import compiled
+from train import compiled, fused_layers
 from train.fused_functions import Winograd
 from train.fused_layers import Convolution3x3, fused
 from train.models import build
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(compiled.library(), "winograd"), reason="this processor, or its compiler, has no AVX512-BF16"
+in_bfloat16 = pytest.mark.skipif(
+    not hasattr(compiled.library(), "winograd_bfloat16"), reason="this processor, or its compiler, has no AVX512-BF16"
 )
+TYPES = [torch.float32, pytest.param(torch.bfloat16, marks=in_bfloat16)]
 
 # pictures, inputs, outputs, height, width, padding
 SHAPES = {
@@ -31,13 +33,17 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def threads():
+    """What a test sets is set back. Where tests must not skip, there must be a compiler."""
+    if compiled.library() is None and not os.environ.get("CI"):
+        pytest.skip("there is no C++ compiler")
+    assert compiled.library() is not None
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
 
 
 def maps(*shape: int, numbers: Tensor | None = None, seed: int = 0) -> Tensor:
-    """Feature maps: normal random numbers, or some of those given."""
+    """Feature maps in bfloat16: normal random numbers, or some of those given."""
     generator = torch.Generator().manual_seed(seed)
     if numbers is None:
         values = torch.randn(shape, generator=generator)
@@ -79,10 +85,11 @@ def layer_of(name: str, pool: bool, bias: bool = True) -> tuple[nn.Conv2d, tuple
     return nn.Conv2d(inputs, outputs, 3, padding=padding, bias=bias), (n, inputs, height, width)
 
 
+@pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("threads", [1, 2, 4])
 @pytest.mark.parametrize("pool", [False, True])
 @pytest.mark.parametrize("name", SHAPES)
-def test_of_small_whole_numbers_every_bit_is_right(name, pool, threads):
+def test_of_small_whole_numbers_every_bit_is_right(name, pool, threads, dtype):
     """Then nothing is rounded, in Winograd's way or in the usual one, but for what comes out."""
     torch.set_num_threads(threads)
     layer, shape = layer_of(name, pool)
@@ -93,15 +100,16 @@ def test_of_small_whole_numbers_every_bit_is_right(name, pool, threads):
     for memory_format in (torch.contiguous_format, torch.channels_last):
         layer.weight.data = layer.weight.data.contiguous(memory_format=memory_format)
         expected = results(torchs(layer, pool), x.float(), layer, grads)
-        got = results(winograds(layer, pool), x, layer, grads)
+        got = results(winograds(layer, pool), x.to(dtype), layer, grads)
         for one, other in zip(expected[:2], got[:2], strict=True):
-            assert torch.equal(one.bfloat16().float(), other)
+            assert torch.equal(one.to(dtype).float(), other)
         for one, other in zip(expected[2:], got[2:], strict=True):
             assert torch.equal(one, other)
 
 
+@in_bfloat16
 @pytest.mark.parametrize("name", SHAPES)
-def test_rounding_errors_are_at_most_twice_torchs(name):
+def test_rounding_errors_in_bfloat16_are_at_most_twice_torchs(name):
     layer, shape = layer_of(name, pool=False)
     x = maps(*shape).relu()
     exact = results(torchs(layer, False), x.float(), layer)
@@ -113,9 +121,19 @@ def test_rounding_errors_are_at_most_twice_torchs(name):
         assert error < max(2.2 * usual, 0.004), what
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_in_float32_results_are_torchs_to_six_digits(name):
+    layer, shape = layer_of(name, pool=False)
+    x = maps(*shape).relu().float() * 1.1
+    for right, got in zip(
+        results(torchs(layer, False), x, layer), results(winograds(layer, False), x, layer), strict=True
+    ):
+        assert (got - right).norm() < 5e-6 * right.norm()
+
+
 def test_what_is_not_a_number_stays_so():
     layer, shape = layer_of("the lesson's", pool=True)
-    x = maps(*shape)
+    x = maps(*shape).float()
     x[1, 3, 5, 6] = float("nan")
     for pool in (False, True):
         out = winograds(layer, pool)(x)
@@ -133,17 +151,41 @@ def test_it_stands_where_it_pays():
     assert not any(isinstance(layer, Convolution3x3) for layer in fused(model).features)
 
 
-def test_in_float32_it_is_torchs_convolution():
+def test_the_layer_takes_the_way_that_pays_and_both_lead_to_the_same(monkeypatch):
     torch.manual_seed(0)
     layer = nn.Conv2d(16, 32, 3, padding=1)
-    x = torch.randn(2, 16, 6, 6)
-    assert torch.equal(Convolution3x3(layer, pool=False)(x), layer(x))
-    assert torch.equal(Convolution3x3(layer, pool=True)(x), F.max_pool2d(F.relu(layer(x)), 2))
+    for pool in (False, True):
+        right = torchs(layer, pool)(x := torch.randn(2, 16, 6, 6))
+        ways = []
+        for pays in (False, True):
+            monkeypatch.setattr("train.fused_layers._winograd_pays", lambda kind, pays=pays: pays)
+            ways.append(Convolution3x3(layer, pool)(x))
+        assert torch.equal(ways[0], right) and torch.allclose(ways[1], right, atol=1e-5)
+        assert not torch.equal(*ways)  # rounding tells them apart
+    with torch.autocast("cpu", torch.bfloat16):
+        monkeypatch.setattr("train.fused_layers._winograd_pays", lambda kind: False)
+        assert Convolution3x3(layer, pool=True)(x).dtype == torch.bfloat16
+
+
+def test_beside_torchs_threads_one_does_not_pay(monkeypatch):
+    class OneThread:
+        parallel = staticmethod(lambda: 0)
+
+    monkeypatch.setattr("train.fused_layers.library", OneThread)
+    assert not fused_layers._winograd_pays.__wrapped__(torch.float32)
+    monkeypatch.setattr(OneThread, "parallel", staticmethod(lambda: 1))
+    assert fused_layers._winograd_pays.__wrapped__(torch.float32)
+    assert not fused_layers._winograd_pays.__wrapped__(torch.bfloat16)  # without the instruction
+    monkeypatch.setattr(OneThread, "winograd_bfloat16", None, raising=False)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    assert fused_layers._winograd_pays.__wrapped__(torch.bfloat16)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: True)
+    assert not fused_layers._winograd_pays.__wrapped__(torch.bfloat16)
 
 
 def test_without_a_bias_and_in_other_layouts():
     layer, shape = layer_of("the lesson's", pool=False, bias=False)
-    other, x = copy.deepcopy(layer), maps(*shape)
+    other, x = copy.deepcopy(layer), maps(*shape).float()
     one = results(winograds(layer, False), x, layer)
     two = results(winograds(other, False), x.contiguous(), other)
     assert len(one) == 3 and all(torch.equal(first, second) for first, second in zip(one, two, strict=True))

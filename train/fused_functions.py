@@ -13,13 +13,18 @@ def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
     return out
 
 
+def product_type() -> torch.dtype:
+    """The type of numbers that is multiplied here: float32, or what autocast asks for."""
+    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+
+
 class FirstConvolution(torch.autograd.Function):
     """Convolution of pictures (N, 1, H, W) by (C, 1, K, K), ReLU and 2 x 2 pooling. Pictures get no gradient."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         x = x.float().contiguous()
-        kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+        kind = product_type()
         out, places = _halved((len(x), len(weight), *x.shape[2:]), kind)
         _call(f"convolve_pool_{weight.shape[-1]}", kind, x, weight, bias, out, places, *_sizes(x, len(weight)))
         ctx.save_for_backward(x, places, weight)
@@ -36,17 +41,17 @@ class FirstConvolution(torch.autograd.Function):
 
 
 class Winograd(torch.autograd.Function):
-    """Convolution of (N, C, H, W) by (D, C, 3, 3) in bfloat16; ReLU and 2 x 2 pooling too if `pool` is set."""
+    """Convolution of (N, C, H, W) by (D, C, 3, 3), float32 or bfloat16; ReLU and 2 x 2 pooling too if `pool` is set."""
 
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, padding: int, pool: bool) -> Tensor:
-        x = _channels_last(x.bfloat16())
+        x = _channels_last(x)
         n, channels, height, width = x.shape
         shape = n, len(weight), height + 2 * padding - 2, width + 2 * padding - 2
         out, places = _halved(shape, x.dtype) if pool else (_empty(shape, x.dtype), None)
         strides = weight.stride(1), weight.stride(3)
         ctx.sizes = n, height, width, channels, len(weight), padding, *strides, torch.get_num_threads()
-        call("winograd", x, weight, bias, out, places, *ctx.sizes)
+        _call("winograd", x.dtype, x, weight, bias, out, places, *ctx.sizes)
         ctx.save_for_backward(x, weight, places)
         ctx.has_bias = bias is not None
         return out
@@ -55,7 +60,7 @@ class Winograd(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, places = ctx.saved_tensors
         grads = torch.empty_like(x), torch.empty_like(weight), torch.empty(len(weight))
-        call("winograd_backward", x, _channels_last(grad), places, weight, *grads, *ctx.sizes)
+        _call("winograd_backward", x.dtype, x, _channels_last(grad), places, weight, *grads, *ctx.sizes)
         return *grads[:2], grads[2] if ctx.has_bias else None, None, None
 
 

@@ -3,18 +3,19 @@
 Convolution and BatchNorm of few channels, ReLU and pooling compute next to nothing, but each reads and writes all
 feature maps. Here they are one pass, in C++ (train/native), with torch's results up to rounding: products, sums and
 BatchNorm in float32, feature maps in bfloat16 where autocast asks for it. Convolutions of 3 x 3, where nearly all
-arithmetic is, are computed in Winograd's way if the processor multiplies in bfloat16.
+arithmetic is, are computed in Winograd's way.
 """
 
 import copy
+import functools
 
 import torch
 from torch import Tensor, nn
 
 from train.compiled import library
-from train.fused_functions import Dropping, FirstConvolution, Normalisation, Pooling, Winograd
+from train.fused_functions import Dropping, FirstConvolution, Normalisation, Pooling, Winograd, product_type
 
-LANES = 16  # channels computed at once: with fewer, torch's own layers are as good
+CHANNELS = 16  # from so many on; with fewer, torch's own layers are as good
 
 
 def fused(model: nn.Module) -> nn.Module:
@@ -30,7 +31,7 @@ def fused(model: nn.Module) -> nn.Module:
     while at < len(layers):
         if isinstance(layers[at], nn.Conv2d):
             channels = layers[at].out_channels
-        layer, count = _fused_at(layers, at) if (channels or 0) >= LANES else (None, 0)
+        layer, count = _fused_at(layers, at) if (channels or 0) >= CHANNELS else (None, 0)
         together.append(layers[at] if layer is None else layer)
         at += max(count, 1)
     other = copy.copy(model)
@@ -69,11 +70,10 @@ def _firsts(layer: nn.Conv2d) -> bool:
 
 
 def _of_three(layer: nn.Conv2d) -> bool:
-    """Whether it is a convolution of 3 x 3, and Winograd's way is the fastest here: AMX needs no detours."""
+    """Whether it is a usual convolution of 3 x 3 of many channels."""
     plain = (layer.stride, layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), (1, 1), 1, "zeros")
     sides = layer.kernel_size == (3, 3) and layer.padding in ((0, 0), (1, 1))
-    wide = min(layer.in_channels, layer.out_channels) >= LANES
-    return plain and sides and wide and hasattr(library(), "winograd") and not torch.cpu._is_amx_tile_supported()
+    return plain and sides and min(layer.in_channels, layer.out_channels) >= CHANNELS
 
 
 def _halves(layer: nn.MaxPool2d) -> bool:
@@ -99,8 +99,8 @@ class ConvolutionReluPool(nn.Module):
 class Convolution3x3(nn.Module):
     """Convolution of 3 x 3 and, if asked for, ReLU and 2 x 2 pooling: (N, C, H, W) -> (N, D, h, w) or its half.
 
-    Under autocast by the method of Winograd, with 2.25 times fewer multiplications (Lavin and Gray, 2015); as its
-    points are rounded too, results are 1.7 times as far from float32's as those of torch's convolution.
+    By the method of Winograd, with 2.25 times fewer multiplications (Lavin and Gray, 2015). In bfloat16 its points are
+    rounded, too: results are 1.7 times as far from float32's as those of torch's convolution.
     """
 
     def __init__(self, convolution: nn.Conv2d, pool: bool):
@@ -108,10 +108,19 @@ class Convolution3x3(nn.Module):
         self.convolution, self.pool = convolution, pool
 
     def forward(self, x: Tensor) -> Tensor:
-        layer = self.convolution
-        if torch.is_autocast_enabled("cpu"):
-            return Winograd.apply(x, layer.weight, layer.bias, layer.padding[0], self.pool)
+        layer, kind = self.convolution, product_type()
+        if _winograd_pays(kind):
+            return Winograd.apply(x.to(kind), layer.weight, layer.bias, layer.padding[0], self.pool)
         return Pooling.apply(layer(x), True) if self.pool else layer(x)
+
+
+@functools.cache
+def _winograd_pays(kind: torch.dtype) -> bool:
+    """Whether it is faster than torch's convolution on this processor."""
+    if not library().parallel():  # torch's is
+        return False
+    in_bfloat16 = hasattr(library(), "winograd_bfloat16") and not torch.cpu._is_amx_tile_supported()  # AMX outruns it
+    return kind == torch.float32 or (kind == torch.bfloat16 and in_bfloat16)
 
 
 class NormRelu(nn.Module):

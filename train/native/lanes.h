@@ -1,7 +1,7 @@
-// Sixteen channels of a feature map at once.
+// Some channels of a feature map at once: as many as a register of the processor holds.
 //
-// Feature maps lie as (N, H, W, C) in float or bfloat16 and are computed in float. C is at least 16, and the last 16 of
-// C channels may overlap those before them: both then compute and write the same.
+// Feature maps lie as (N, H, W, C) in float or bfloat16 and are computed in float. C is at least LANES, and the last
+// LANES of C channels may overlap those before them: both then compute and write the same.
 
 #pragma once
 #include <cstdint>
@@ -10,12 +10,19 @@
 #include <immintrin.h>
 #endif
 
-using Floats = float __attribute__((vector_size(64)));
-using Ints = int32_t __attribute__((vector_size(64)));
-using Words = uint32_t __attribute__((vector_size(64)));
-using Halves = uint16_t __attribute__((vector_size(32)));
-using Bytes = uint8_t __attribute__((vector_size(16)));
+#if defined(__AVX512F__)
 constexpr int LANES = 16;
+#elif defined(__AVX2__)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+
+using Floats = float __attribute__((vector_size(LANES * sizeof(float))));
+using Ints = int32_t __attribute__((vector_size(LANES * sizeof(int32_t))));
+using Words = uint32_t __attribute__((vector_size(LANES * sizeof(uint32_t))));
+using Halves = uint16_t __attribute__((vector_size(LANES * sizeof(uint16_t))));
+using Bytes = uint8_t __attribute__((vector_size(LANES)));
 constexpr int NOWHERE = 4;  // the place of the largest of 2 x 2 values, 0..3, if ReLU let none through
 
 struct bfloat16 {
@@ -82,7 +89,7 @@ inline Floats largest(const Floats* four, bool with_relu, Ints* place) {
     return most;
 }
 
-// Each 2 x 2 values of maps (n, H, W, C), 16 channels at once: visit(block, where the first of the four is, where their
+// Each 2 x 2 values of maps (n, H, W, C), LANES channels at once: visit(block, where the first of the four is, where their
 // result goes). An odd last row or column is in no square.
 template <class Visit>
 void each_square(int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads, Visit visit) {

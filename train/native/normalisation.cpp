@@ -8,7 +8,7 @@
 
 #include "lanes.h"
 
-// What each channel is multiplied by, and what is added: 16 channels a block.
+// What each channel is multiplied by, and what is added: a block of channels each.
 struct Line {
     std::vector<Floats> factor, offset;
 };

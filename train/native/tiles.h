@@ -99,6 +99,9 @@ struct Layer {
     int64_t rows() const { return (out_H() + !pool) / 2; }  // of tiles; pooling leaves an odd last row or column out
     int64_t cols() const { return (out_W() + !pool) / 2; }
     int64_t tiles() const { return rows() * cols(); }
+
+    // Number of a thread's first tile: whole images each.
+    int64_t first(int64_t thread, int64_t threads) const { return thread * n / threads * tiles(); }
 };
 
 struct Tile {
@@ -122,11 +125,13 @@ struct Tile {
 };
 
 // The 4 x 4 inputs of a tile, and how far apart their rows are. At the border a copy of them, with zeros around.
+template <class T>
 struct Patch {
-    const bfloat16* at;
+    const T* at;
     int64_t channels, row;
 
-    Patch(const Tile& tile, const bfloat16* x, bfloat16* copy) : channels(tile.layer.inputs) {
+    Patch() = default;
+    Patch(const Tile& tile, const T* x, T* copy) : channels(tile.layer.inputs) {
         int64_t H = tile.layer.H, W = tile.layer.W;
         int64_t top = tile.row * 2 - tile.layer.padding, left = tile.col * 2 - tile.layer.padding;
         x += tile.image * H * W * channels;
@@ -135,8 +140,8 @@ struct Patch {
             return;
         }
         at = copy, row = 4 * channels;
-        memset((void*)copy, 0, 4 * row * sizeof(bfloat16));
-        int64_t from = std::max<int64_t>(left, 0), size = (std::min(left + 4, W) - from) * channels * sizeof(bfloat16);
+        memset((void*)copy, 0, 4 * row * sizeof(T));
+        int64_t from = std::max<int64_t>(left, 0), size = (std::min(left + 4, W) - from) * channels * sizeof(T);
         for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + 4, H); y++)
             memcpy((void*)(copy + (y - top) * row + (from - left) * channels), x + (y * W + from) * channels, size);
     }

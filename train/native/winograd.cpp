@@ -1,7 +1,5 @@
-// Convolution of 3 x 3 with 2.25 times fewer multiplications, in bfloat16; with ReLU and 2 x 2 pooling if asked for: a
-// tile of its results is what pooling takes the largest of. See tiles.h for the method.
-
-#ifdef __AVX512BF16__
+// Convolution of 3 x 3 with 2.25 times fewer multiplications, and with ReLU and 2 x 2 pooling if asked for: a tile of
+// its results is what pooling takes the largest of. See tiles.h for the method.
 
 #include "products.h"
 #include "tiles.h"
@@ -11,42 +9,45 @@ constexpr int64_t GROUP = 96;  // tiles after which the filters' gradients are s
 
 // The filters' points as the second matrix of products that are summed over `from` channels. Channels and taps of a
 // filter are `strides` apart: those summed over, the others, taps. To be called within a parallel region.
-static void turn_filters(const float* filters, const Points<Pair>& u, int64_t from, int64_t to, const int64_t* strides) {
+template <class T>
+static void turn_filters(const float* filters, const Points<Bits<T>>& u, int64_t from, int64_t to, const int64_t* strides) {
+    constexpr int N = Unit<T>::NUMBERS;
 #pragma omp for schedule(static)
-    for (int64_t p = 0; p < pairs(from); p++)
+    for (int64_t p = 0; p < units<T>(from); p++)
         for (int64_t b = 0; b < blocks(to); b++) {
-            Floats points[2][POINTS];
-            for (int64_t k = 0; k < 2; k++) {
+            Floats points[N][POINTS];
+            for (int64_t k = 0; k < N; k++) {
                 Floats g[9] = {};
-                const float* first = filters + (p * 2 + k) * strides[0] + block_start(b, to) * strides[1];
-                for (int tap = 0; tap < 9 && p * 2 + k < from; tap++)
+                const float* first = filters + (p * N + k) * strides[0] + block_start(b, to) * strides[1];
+                for (int tap = 0; tap < 9 && p * N + k < from; tap++)
                     for (int lane = 0; lane < LANES; lane++) g[tap][lane] = first[lane * strides[1] + tap * strides[2]];
                 turned<FilterPoints>(g, points[k]);
             }
             for (int q = 0; q < POINTS; q++)
-                store_pairs(u[q] + (p * blocks(to) + b) * LANES, points[0][q], points[1][q]);
+                Unit<T>::store(u[q] + (p * blocks(to) + b) * LANES, &points[0][q], POINTS);
         }
 }
 
-static void forward(const Layer& layer, const bfloat16* x, const Points<Pair>& u, const float* bias, bfloat16* out,
-                    uint8_t* places, int64_t first, int64_t last) {
-    int64_t C = layer.inputs, O = layer.outputs, row = pairs(C), width = blocks(O);
-    Points<bfloat16> v(STRIP * row * 2);
+template <class T>
+static void forward(const Layer& layer, const T* x, const Points<Bits<T>>& u, const float* bias, T* out, uint8_t* places, int64_t first, int64_t last) {
+    constexpr int N = Unit<T>::NUMBERS;
+    int64_t C = layer.inputs, O = layer.outputs, row = units<T>(C), width = blocks(O);
+    Points<T> v(STRIP * row * N);
     Points<float> m(STRIP * width * LANES);
-    auto copy = room<bfloat16>(16 * C);
+    auto copy = room<T>(16 * C);
     v.clear();  // an odd number of channels leaves half a pair empty
     for (int64_t start = first; start < last; start += STRIP) {
         int64_t count = std::min(STRIP, last - start);
         for (int64_t t = 0; t < count; t++) {
-            Patch patch(Tile(layer, start + t), x, copy.get());
+            Patch<T> patch(Tile(layer, start + t), x, copy.get());
             for (int64_t b = 0; b < blocks(C); b++) {
                 int64_t c = block_start(b, C);
                 Floats points[POINTS];
                 patch.points(c, points);
-                for (int q = 0; q < POINTS; q++) store(v[q] + t * row * 2 + c, points[q]);
+                for (int q = 0; q < POINTS; q++) store(v[q] + t * row * N + c, points[q]);
             }
         }
-        for (int q = 0; q < POINTS; q++) multiply(count, {(Pair*)v[q], row, 1}, u[q], m[q], row, width, false);
+        for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)v[q], row, 1}, u[q], m[q], row, width, false);
         for (int64_t t = 0; t < count; t++) {
             Tile tile(layer, start + t);
             for (int64_t b = 0; b < width; b++) {
@@ -69,64 +70,68 @@ static void forward(const Layer& layer, const bfloat16* x, const Points<Pair>& u
 }
 
 // The gradients of inputs and filters that follow from those of some tiles' results.
+template <class T>
 struct Gradients {
+    static constexpr int N = Unit<T>::NUMBERS;
+
     const Layer& layer;
-    const bfloat16 *x, *grad;
+    const T *x, *grad;
     const uint8_t* places;
-    bfloat16* grad_x;
+    T* grad_x;
     float* sums;  // of each point of the filters, then of the bias
 
-    int64_t C = layer.inputs, O = layer.outputs, in = blocks(C), width = blocks(O), row = pairs(O);
+    int64_t C = layer.inputs, O = layer.outputs, in = blocks(C), width = blocks(O), row = units<T>(O);
     int64_t H = std::max(layer.H + 2 * layer.padding, layer.rows() * 2 + 2);
     int64_t W = std::max(layer.W + 2 * layer.padding, layer.cols() * 2 + 2);
-    Points<bfloat16> d{STRIP * row * 2};               // of the results' gradients, in pairs of channels
-    Points<Pair> in_twos{GROUP / 2 * width * LANES};   // the same in pairs of tiles
-    Points<Pair> v{GROUP / 2 * C};                     // of the inputs, in pairs of tiles
+    Points<T> d{STRIP * row * N};                             // of the results' gradients, in units of channels
+    Points<Bits<T>> by_tiles{GROUP / N * width * LANES};  // the same in units of tiles
+    Points<Bits<T>> v{GROUP / N * C};                        // of the inputs, in units of tiles
     Points<float> m{STRIP * in * LANES};               // of the inputs' gradients
     Room<float> image = room<float>(H * W * in * LANES);  // an image's gradient, with its padding
-    Room<bfloat16> copy = room<bfloat16>(32 * C);
+    Room<T> copy = room<T>(N * 16 * C);
 
     void clear_image() { memset(image.get(), 0, H * W * in * LANES * sizeof(float)); }
 
-    void add(const Points<Pair>& u, int64_t first, int64_t last) {
+    void add(const Points<Bits<T>>& u, int64_t first, int64_t last) {
         memset(sums, 0, (POINTS * C + 1) * width * LANES * sizeof(float));
         d.clear(), clear_image();
         for (int64_t start = first, waiting = 0; start < last; start += STRIP) {
             int64_t count = std::min(STRIP, last - start);
-            for (int64_t t = 0; t < count; t += 2) turn(start, t, std::min(t + 1, count - 1), (waiting + t) / 2);
-            for (int q = 0; q < POINTS; q++) multiply(count, {(Pair*)d[q], row, 1}, u[q], m[q], row, in, false);
+            for (int64_t t = 0; t < count; t += N) turn(start, t, std::min(t + N, count), (waiting + t) / N);
+            for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)d[q], row, 1}, u[q], m[q], row, in, false);
             for (int64_t t = 0; t < count; t++) add_to_image(Tile(layer, start + t), t);
             waiting += count;
             if (waiting + STRIP <= GROUP && start + STRIP < last) continue;
             for (int q = 0; q < POINTS; q++)
-                multiply(C, {v[q], 1, C}, in_twos[q], sums + q * C * width * LANES, pairs(waiting), width, true);
+                multiply<T>(C, {v[q], 1, C}, by_tiles[q], sums + q * C * width * LANES, units<T>(waiting), width, true);
             waiting = 0;
         }
     }
 
-    // Points of two tiles of the strip, which make up that pair. If both are the same, the second's gradient is zero.
-    void turn(int64_t start, int64_t t, int64_t second, int64_t pair) {
-        Tile tiles[] = {Tile(layer, start + t), Tile(layer, start + second)};
-        Patch patches[] = {Patch(tiles[0], x, copy.get()), Patch(tiles[1], x, copy.get() + 16 * C)};
-        Floats points[2][POINTS];
+    // Points of the tiles from t on that make up a unit. Where there are no more, from `end` on, gradients are zero.
+    void turn(int64_t start, int64_t t, int64_t end, int64_t unit) {
+        auto tile = [&](int64_t k) { return Tile(layer, start + std::min(t + k, end - 1)); };
+        Floats points[N][POINTS];
+        Patch<T> patches[N];
+        for (int k = 0; k < N; k++) patches[k] = Patch<T>(tile(k), x, copy.get() + k * 16 * C);
         for (int64_t b = 0; b < in; b++) {
             int64_t c = block_start(b, C);
-            for (int k = 0; k < 2; k++) patches[k].points(c, points[k]);
-            for (int q = 0; q < POINTS; q++) store_pairs(v[q] + pair * C + c, points[0][q], points[1][q]);
+            for (int k = 0; k < N; k++) patches[k].points(c, points[k]);
+            for (int q = 0; q < POINTS; q++) Unit<T>::store(v[q] + unit * C + c, &points[0][q], POINTS);
         }
         for (int64_t b = 0; b < width; b++) {
             int64_t c = block_start(b, O);
             Floats sum = load(sums + (POINTS * C * width + b) * LANES);
-            for (int k = 0; k < 2; k++) {
+            for (int k = 0; k < N; k++) {
                 Floats four[4] = {};
-                if (k == 0 || second != t) results(tiles[k], c, four);
+                if (t + k < end) results(tile(k), c, four);
                 sum += (four[0] + four[1]) + (four[2] + four[3]);
                 turned<ResultGradients>(four, points[k]);
             }
             store(sums + (POINTS * C * width + b) * LANES, sum);
             for (int q = 0; q < POINTS; q++) {
-                for (int k = 0; k < 2; k++) store(d[q] + (t + k) * row * 2 + c, points[k][q]);
-                store_pairs(in_twos[q] + (pair * width + b) * LANES, points[0][q], points[1][q]);
+                for (int k = 0; k < N; k++) store(d[q] + (t + k) * row * N + c, points[k][q]);
+                Unit<T>::store(by_tiles[q] + (unit * width + b) * LANES, &points[0][q], POINTS);
             }
         }
     }
@@ -162,29 +167,26 @@ struct Gradients {
     }
 };
 
-extern "C" void winograd(const bfloat16* x, const float* filters, const float* bias, bfloat16* out, uint8_t* places,
-                         int64_t n, int64_t H, int64_t W, int64_t inputs, int64_t outputs, int64_t padding,
-                         int64_t channel_stride, int64_t tap_stride, int64_t threads) {
-    Layer layer{n, H, W, inputs, outputs, padding, places != nullptr};
-    Points<Pair> u(pairs(inputs) * blocks(outputs) * LANES);
-    int64_t strides[] = {channel_stride, inputs * 9, tap_stride};
+template <class T>
+static void winograd(const T* x, const float* filters, const float* bias, T* out, uint8_t* places, const Layer& layer,
+                     int64_t channel_stride, int64_t tap_stride, int64_t threads) {
+    Points<Bits<T>> u(units<T>(layer.inputs) * blocks(layer.outputs) * LANES);
+    int64_t strides[] = {channel_stride, layer.inputs * 9, tap_stride};
 #pragma omp parallel num_threads(threads)
     {
-        turn_filters(filters, u, inputs, outputs, strides);
+        turn_filters<T>(filters, u, layer.inputs, layer.outputs, strides);
 #pragma omp for schedule(static)
-        for (int64_t t = 0; t < threads; t++) {
-            int64_t first = t * n / threads * layer.tiles(), last = (t + 1) * n / threads * layer.tiles();
-            forward(layer, x, u, bias, out, places, first, last);
-        }
+        for (int64_t t = 0; t < threads; t++)
+            forward(layer, x, u, bias, out, places, layer.first(t, threads), layer.first(t + 1, threads));
     }
 }
 
-extern "C" void winograd_backward(const bfloat16* x, const bfloat16* grad, const uint8_t* places, const float* filters,
-                                  bfloat16* grad_x, float* grad_filters, float* grad_bias, int64_t n, int64_t H,
-                                  int64_t W, int64_t inputs, int64_t outputs, int64_t padding, int64_t channel_stride,
-                                  int64_t tap_stride, int64_t threads) {
-    Layer layer{n, H, W, inputs, outputs, padding, places != nullptr};
-    Points<Pair> u(pairs(outputs) * blocks(inputs) * LANES);
+template <class T>
+static void winograd_backward(const T* x, const T* grad, const uint8_t* places, const float* filters, T* grad_x,
+                              float* grad_filters, float* grad_bias, const Layer& layer, int64_t channel_stride,
+                              int64_t tap_stride, int64_t threads) {
+    int64_t inputs = layer.inputs, outputs = layer.outputs;
+    Points<Bits<T>> u(units<T>(outputs) * blocks(inputs) * LANES);
     int64_t strides[] = {inputs * 9, channel_stride, tap_stride};
     int64_t width = blocks(outputs), size = (POINTS * inputs + 1) * width * LANES;
     auto sums = room<float>(threads * size);  // each thread's, of all points of the filters and of the bias
@@ -195,12 +197,11 @@ extern "C" void winograd_backward(const bfloat16* x, const bfloat16* grad, const
     };
 #pragma omp parallel num_threads(threads)
     {
-        turn_filters(filters, u, outputs, inputs, strides);
+        turn_filters<T>(filters, u, outputs, inputs, strides);
 #pragma omp for schedule(static)
-        for (int64_t t = 0; t < threads; t++) {
-            int64_t first = t * n / threads * layer.tiles(), last = (t + 1) * n / threads * layer.tiles();
-            Gradients{layer, x, grad, places, grad_x, sums.get() + t * size}.add(u, first, last);
-        }
+        for (int64_t t = 0; t < threads; t++)
+            Gradients<T>{layer, x, grad, places, grad_x, sums.get() + t * size}.add(
+                u, layer.first(t, threads), layer.first(t + 1, threads));
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < inputs; c++)
             for (int64_t b = 0; b < width; b++) {
@@ -216,4 +217,33 @@ extern "C" void winograd_backward(const bfloat16* x, const bfloat16* grad, const
         store(grad_bias + block_start(b, outputs), sum(POINTS * inputs * width + b));
 }
 
+#define WINOGRAD(T)                                                                                                    \
+    void winograd_##T(const T* x, const float* filters, const float* bias, T* out, uint8_t* places, int64_t n,         \
+                      int64_t H, int64_t W, int64_t inputs, int64_t outputs, int64_t padding, int64_t channel_stride,  \
+                      int64_t tap_stride, int64_t threads) {                                                           \
+        Layer layer{n, H, W, inputs, outputs, padding, places != nullptr};                                             \
+        winograd(x, filters, bias, out, places, layer, channel_stride, tap_stride, threads);                           \
+    }                                                                                                                  \
+    void winograd_backward_##T(const T* x, const T* grad, const uint8_t* places, const float* filters, T* grad_x,      \
+                               float* grad_filters, float* grad_bias, int64_t n, int64_t H, int64_t W, int64_t inputs, \
+                               int64_t outputs, int64_t padding, int64_t channel_stride, int64_t tap_stride,           \
+                               int64_t threads) {                                                                      \
+        Layer layer{n, H, W, inputs, outputs, padding, places != nullptr};                                             \
+        winograd_backward(x, grad, places, filters, grad_x, grad_filters, grad_bias, layer, channel_stride,            \
+                          tap_stride, threads);                                                                        \
+    }
+
+extern "C" {
+int64_t parallel() {  // whether threads help: some compilers know no OpenMP
+#ifdef _OPENMP
+    return 1;
+#else
+    return 0;
 #endif
+}
+
+WINOGRAD(float)
+#ifdef __AVX512BF16__
+WINOGRAD(bfloat16)
+#endif
+}
