@@ -13,7 +13,15 @@ from torch.nn import functional as F
 from train import compiled
 from train.fused_adam import FusedAdam
 from train.fused_functions import gathered
-from train.fused_layers import ConvolutionReluPool, Dropout, NormRelu, Pool, fused
+from train.fused_layers import (
+    ConvolutionReluPool,
+    Dropout,
+    FullyConnected,
+    NormRelu,
+    Pool,
+    fused,
+    multiplies_in_bfloat16,
+)
 from train.machine import Plan
 from train.models import ConvNet, build
 from train.run import Run
@@ -95,6 +103,42 @@ def test_in_bfloat16_gradients_are_nearly_as_near_to_float32s_as_torchs_are(name
 
         ratios.append(distance(quick) / distance(plain))
     assert 0 < statistics.median(ratios) < 1.4
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("shape", [(9, 64, 7, 7, 128), (17, 128, 4, 4, 10), (5, 75, 3, 3, 40), (3, 33, 2, 5, 11),
+                                   (64, 300, 24), (1, 17, 3), (2, 16, 1)], ids=str)  # fmt: skip
+def test_of_small_whole_numbers_fully_connected_layers_are_right_to_the_bit(shape, relu, threads):
+    """As nothing is rounded on the way: inputs flattened or flat, and units; gradients, too."""
+    if not multiplies_in_bfloat16():
+        pytest.skip("this processor, or its compiler, has no AVX512-BF16, or it has AMX, which torch's layers use")
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    *shape, units = shape
+    linear = nn.Linear(torch.Size(shape[1:]).numel(), units)
+    layers = nn.Sequential(*[nn.Flatten()] * (len(shape) == 4), linear, *[nn.ReLU()] * relu)
+    model = nn.Module()
+    model.features, model.classifier = nn.Sequential(nn.Identity()), layers
+    (quick,) = fused(model).classifier
+    assert isinstance(quick, FullyConnected)
+    with torch.no_grad():
+        linear.weight.copy_(torch.randint(-2, 3, linear.weight.shape))
+        linear.bias.copy_(torch.randint(-2, 3, linear.bias.shape))
+    x, grad = torch.randint(-2, 3, shape).float(), torch.randint(-1, 2, (shape[0], units)).float()
+    results = []
+    for kind, forward in [(torch.float32, layers), (torch.bfloat16, quick)]:
+        linear.zero_grad()
+        inputs = x.detach().to(kind)
+        inputs = inputs.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else inputs
+        inputs.requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+            out = forward(inputs)
+        assert out.dtype == kind
+        out.backward(grad.to(kind))
+        results.append([out.detach(), inputs.grad, linear.weight.grad.clone(), linear.bias.grad.clone()])
+    for right, got in zip(*results, strict=True):
+        assert torch.equal(right.to(got.dtype), got)
 
 
 def test_the_same_batch_gives_the_same_bits():

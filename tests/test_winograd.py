@@ -167,20 +167,24 @@ def test_the_layer_takes_the_way_that_pays_and_both_lead_to_the_same(monkeypatch
         assert Convolution3x3(layer, pool=True)(x).dtype == torch.bfloat16
 
 
-def test_beside_torchs_threads_one_does_not_pay(monkeypatch):
-    class OneThread:
+def test_it_pays_beside_torchs_only_with_threads_and_without_amx(monkeypatch):
+    class Library:
         parallel = staticmethod(lambda: 0)
 
-    monkeypatch.setattr("train.fused_layers.library", OneThread)
-    assert not fused_layers._winograd_pays.__wrapped__(torch.float32)
-    monkeypatch.setattr(OneThread, "parallel", staticmethod(lambda: 1))
-    assert fused_layers._winograd_pays.__wrapped__(torch.float32)
-    assert not fused_layers._winograd_pays.__wrapped__(torch.bfloat16)  # without the instruction
-    monkeypatch.setattr(OneThread, "winograd_bfloat16", None, raising=False)
+    def pays(kind: torch.dtype) -> bool:
+        fused_layers.multiplies_in_bfloat16.cache_clear()
+        return fused_layers._winograd_pays.__wrapped__(kind)
+
+    monkeypatch.setattr("train.fused_layers.library", Library)
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
-    assert fused_layers._winograd_pays.__wrapped__(torch.bfloat16)
+    assert not pays(torch.float32)
+    monkeypatch.setattr(Library, "parallel", staticmethod(lambda: 1))
+    assert pays(torch.float32) and not pays(torch.bfloat16)  # without the instruction
+    monkeypatch.setattr(Library, "winograd_bfloat16", None, raising=False)
+    assert pays(torch.bfloat16)
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: True)
-    assert not fused_layers._winograd_pays.__wrapped__(torch.bfloat16)
+    assert pays(torch.float32) and not pays(torch.bfloat16)
+    fused_layers.multiplies_in_bfloat16.cache_clear()
 
 
 def test_without_a_bias_and_in_other_layouts():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from train.compiled import call
+from train.compiled import call, library
 
 
 def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
@@ -62,6 +62,30 @@ class Winograd(torch.autograd.Function):
         grads = torch.empty_like(x), torch.empty_like(weight), torch.empty(len(weight))
         _call("winograd_backward", x.dtype, x, _channels_last(grad), places, weight, *grads, *ctx.sizes)
         return *grads[:2], grads[2] if ctx.has_bias else None, None, None
+
+
+class Linear(torch.autograd.Function):
+    """Flattened (N, ...) times (D, K) in bfloat16, a bias, and ReLU if `relu` is set: (N, D)."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor, relu: bool) -> Tensor:
+        x = _channels_last(x) if x.dim() == 4 else x.contiguous()
+        pixels = x.shape[2] * x.shape[3] if x.dim() == 4 else 1
+        flat = torch.empty(len(x), library().flat_row(weight.shape[1]), dtype=x.dtype)
+        out = torch.empty(len(x), len(weight), dtype=x.dtype)
+        ctx.sizes = int(relu), len(x), pixels, weight.shape[1] // pixels, len(weight), torch.get_num_threads()
+        call("linear", x, weight, bias, flat, out, *ctx.sizes)
+        ctx.save_for_backward(flat, out, weight)
+        ctx.shape = x.shape
+        return out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        flat, out, weight = ctx.saved_tensors
+        grad_x = _empty(ctx.shape, out.dtype) if len(ctx.shape) == 4 else torch.empty(ctx.shape, dtype=out.dtype)
+        grads = grad_x, torch.empty_like(weight), torch.empty(len(weight))
+        call("linear_backward", flat, out, grad.contiguous(), weight, *grads, *ctx.sizes)
+        return *grads, None
 
 
 class Normalisation(torch.autograd.Function):

@@ -8,21 +8,22 @@ arithmetic is, are computed in Winograd's way.
 
 import copy
 import functools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from train.compiled import library
-from train.fused_functions import Dropping, FirstConvolution, Normalisation, Pooling, Winograd, product_type
+from train.fused_functions import Dropping, FirstConvolution, Linear, Normalisation, Pooling, Winograd, product_type
 
 CHANNELS = 16  # from so many on; with fewer, torch's own layers are as good
 
 
 def fused(model: nn.Module) -> nn.Module:
-    """The same network, parameters shared, with neighbours among its `features` in one; for training on a CPU.
+    """The same network, parameters shared, with neighbours in its `features` and `classifier` in one.
 
-    Where there is no compiler, or nothing to fuse, the model itself. Its outputs and gradients are the model's up to
-    rounding.
+    It is for training on a CPU. Where there is no compiler, or nothing to fuse, it is the model itself. Its outputs and
+    gradients are the model's up to rounding.
     """
     layers = list(getattr(model, "features", ()))
     if not layers or library() is None:
@@ -34,9 +35,25 @@ def fused(model: nn.Module) -> nn.Module:
         layer, count = _fused_at(layers, at) if (channels or 0) >= CHANNELS else (None, 0)
         together.append(layers[at] if layer is None else layer)
         at += max(count, 1)
+    parts = {"features": nn.Sequential(*together)}
+    if isinstance(getattr(model, "classifier", None), nn.Sequential):
+        parts["classifier"] = nn.Sequential(*_fully_connected(list(model.classifier)))
     other = copy.copy(model)
-    other._modules = model._modules | {"features": nn.Sequential(*together)}
+    other._modules = model._modules | parts
     return other
+
+
+def _fully_connected(layers: list[nn.Module]) -> Iterator[nn.Module]:
+    """The same layers, linear ones in one with the flattening before and the ReLU after them."""
+    while layers:
+        start = int(isinstance(layers[0], nn.Flatten) and (layers[0].start_dim, layers[0].end_dim) == (1, -1))
+        linear, relu = [*layers[start : start + 2], None, None][:2]
+        if isinstance(linear, nn.Linear) and linear.bias is not None:
+            count = start + 1 + isinstance(relu, nn.ReLU)
+            yield FullyConnected(nn.Sequential(*layers[:count]), linear)
+            del layers[:count]
+        else:
+            yield layers.pop(0)
 
 
 def _fused_at(layers: list[nn.Module], at: int) -> tuple[nn.Module | None, int]:
@@ -116,11 +133,27 @@ class Convolution3x3(nn.Module):
 
 @functools.cache
 def _winograd_pays(kind: torch.dtype) -> bool:
-    """Whether it is faster than torch's convolution on this processor."""
-    if not library().parallel():  # torch's is
-        return False
-    in_bfloat16 = hasattr(library(), "winograd_bfloat16") and not torch.cpu._is_amx_tile_supported()  # AMX outruns it
-    return kind == torch.float32 or (kind == torch.bfloat16 and in_bfloat16)
+    """Whether it is faster than torch's convolution, which always has its threads, on this processor."""
+    return bool(library().parallel()) and (kind == torch.float32 or multiplies_in_bfloat16())
+
+
+@functools.cache
+def multiplies_in_bfloat16() -> bool:
+    """Whether our products in bfloat16 are fast here: where there is AMX, torch's are faster."""
+    return hasattr(library(), "winograd_bfloat16") and not torch.cpu._is_amx_tile_supported()
+
+
+class FullyConnected(nn.Module):
+    """A linear layer, with the flattening before and the ReLU after it where there are any: (N, ...) -> (N, D)."""
+
+    def __init__(self, layers: nn.Sequential, linear: nn.Linear):
+        super().__init__()
+        self.layers, self.linear, self.relu = layers, linear, isinstance(layers[-1], nn.ReLU)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if product_type() == torch.bfloat16 and multiplies_in_bfloat16():
+            return Linear.apply(x.bfloat16(), self.linear.weight, self.linear.bias, self.relu)
+        return self.layers(x)
 
 
 class NormRelu(nn.Module):

@@ -110,28 +110,34 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
     Line line = normalising(mean, inverse, scale, shift, C);
     int64_t h = places ? H / 2 : H, w = places ? W / 2 : W;
     // what comes through ReLU and pooling: unpooled to the value itself, else to one of four
-    auto through = [&](const T* q, int64_t o, int64_t b) {
-        return load(q) * line.factor[b] + line.offset[b] <= 0 ? Floats{} : load(grad + o);
+    auto through = [&](Floats value, Floats g, int64_t b) {
+        return value * line.factor[b] + line.offset[b] <= 0 ? Floats{} : g;
     };
     std::vector<Floats> sums = summed(n, C, threads, [&](int64_t i, int64_t b, Floats* sums) {
-        int64_t c = block_start(b, C);
-        Floats middle = load(mean + c);
-        for (int64_t row = 0; row < h; row++)
-            for (int64_t col = 0; col < w; col++) {
-                int64_t o = ((i * h + row) * w + col) * C + c;
-                if (!places) {
-                    Floats g = through(x + o, o, b);
-                    sums[0] += g;
-                    sums[1] += g * (load(x + o) - middle);
-                    continue;
+        int64_t c = block_start(b, C), area = h * w;
+        Floats middle = load(mean + c), all[4] = {}, products[4] = {};
+        if (!places) {
+            for (int64_t p = 0; p < area; p += 4)
+                for (int chain = 0; chain < 4; chain++) {
+                    if (p + chain >= area) break;
+                    int64_t o = (i * area + p + chain) * C + c;
+                    Floats value = load(x + o), g = through(value, load(grad + o), b);
+                    all[chain] += g;
+                    products[chain] += g * (value - middle);
                 }
-                const T* q = x + ((i * H + row * 2) * W + col * 2) * C + c;
-                Ints at = load(places + o);
-                Floats g = at == NOWHERE ? Floats{} : load(grad + o);
-                Floats left = at == 0 ? load(q) : load(q + C), right = at == 2 ? load(q + W * C) : load(q + W * C + C);
-                sums[0] += g;
-                sums[1] += g * ((at < 2 ? left : right) - middle);
-            }
+        } else
+            for (int64_t row = 0; row < h; row++)
+                for (int64_t col = 0; col < w; col++) {
+                    int64_t o = ((i * h + row) * w + col) * C + c;
+                    const T* q = x + ((i * H + row * 2) * W + col * 2) * C + c;
+                    Ints at = load(places + o);
+                    Floats g = at == NOWHERE ? Floats{} : load(grad + o);
+                    Floats left = at == 0 ? load(q) : load(q + C), right = at == 2 ? load(q + W * C) : load(q + W * C + C);
+                    all[0] += g;
+                    products[0] += g * ((at < 2 ? left : right) - middle);
+                }
+        sums[0] = (all[0] + all[1]) + (all[2] + all[3]);
+        sums[1] = (products[0] + products[1]) + (products[2] + products[3]);
     });
     float count = n * H * W;
     Line rest;  // the gradient of x is line.factor * g + rest.factor * x + rest.offset
@@ -143,23 +149,33 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
         store(grad_scale + c, sums[b * 2 + 1] * inverse_of);
         store(grad_shift + c, sums[b * 2]);
     }
+    auto write = [&](int64_t o, Floats value, Floats g, int64_t b) {
+        store(grad_x + o, line.factor[b] * g + rest.factor[b] * value + rest.offset[b]);
+    };
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t row = 0; row < n * H; row++)
+    for (int64_t row = 0; row < n * H; row++) {
+        int64_t y = row % H;
         for (int64_t col = 0; col < W; col++) {
-            int64_t y = row % H, pixel = (row * W + col) * C;
-            bool pooled = places && y / 2 < h && col / 2 < w;  // an odd last row or column is in no square of four
+            int64_t pixel = (row * W + col) * C;
+            if (!places) {
+                for (int64_t b = 0; b < blocks(C); b++) {
+                    int64_t o = pixel + block_start(b, C);
+                    Floats value = load(x + o);
+                    write(o, value, through(value, load(grad + o), b), b);
+                }
+                continue;
+            }
+            bool pooled = y / 2 < h && col / 2 < w;  // an odd last row or column is in no square of four
             int64_t square = pooled ? ((row / H * h + y / 2) * w + col / 2) * C : 0;
             int32_t place = y % 2 * 2 + col % 2;
             for (int64_t b = 0; b < blocks(C); b++) {
                 int64_t c = block_start(b, C);
                 Floats g = {};
-                if (pooled)
-                    g = load(places + square + c) == place ? load(grad + square + c) : Floats{};
-                else if (!places)
-                    g = through(x + pixel + c, pixel + c, b);
-                store(grad_x + pixel + c, line.factor[b] * g + rest.factor[b] * load(x + pixel + c) + rest.offset[b]);
+                if (pooled) g = load(places + square + c) == place ? load(grad + square + c) : g;
+                write(pixel + c, load(x + pixel + c), g, b);
             }
         }
+    }
 }
 
 #define NORMALISATION(T)                                                                                               \

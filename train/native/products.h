@@ -68,10 +68,11 @@ struct Left {  // the first matrix: where it begins, and how far apart its rows 
 
 // R rows by N blocks of columns: as many sums as the registers hold.
 template <class T, int R, int N>
-static void piece(Left<T> left, const Bits<T>* right, float* out, int64_t steps, int64_t width, bool add) {
+static void piece(Left<T> left, const Bits<T>* right, float* out, int64_t out_row,
+                  int64_t steps, int64_t width, bool add) {
     Floats sums[R][N];
     for (int r = 0; r < R; r++)
-        for (int b = 0; b < N; b++) sums[r][b] = add ? load(out + (r * width + b) * LANES) : Floats{};
+        for (int b = 0; b < N; b++) sums[r][b] = add ? load(out + r * out_row + b * LANES) : Floats{};
     for (int64_t k = 0; k < steps; k++) {
         typename Unit<T>::Column columns[N];
         for (int b = 0; b < N; b++) columns[b] = Unit<T>::column(right + (k * width + b) * LANES);
@@ -79,30 +80,29 @@ static void piece(Left<T> left, const Bits<T>* right, float* out, int64_t steps,
             for (int b = 0; b < N; b++) Unit<T>::add(sums[r][b], left.at[r * left.row + k * left.step], columns[b]);
     }
     for (int r = 0; r < R; r++)
-        for (int b = 0; b < N; b++) store(out + (r * width + b) * LANES, sums[r][b]);
+        for (int b = 0; b < N; b++) store(out + r * out_row + b * LANES, sums[r][b]);
 }
 
 // N blocks of columns, the rows in equal pieces.
 template <class T, int N, int... R>
 static void columns(std::integer_sequence<int, R...>, int64_t rows, Left<T> left, const Bits<T>* right, float* out,
-                    int64_t steps, int64_t width, bool add) {
+                    int64_t out_row, int64_t steps, int64_t width, bool add) {
     constexpr std::array pieces{piece<T, R + 1, N>...};
     int64_t most = sizeof...(R), count = (rows + most - 1) / most;
     for (int64_t p = 0; p < count; p++) {
         int64_t from = p * rows / count, to = (p + 1) * rows / count;
         Left<T> here{left.at + from * left.row, left.row, left.step};
-        pieces[to - from - 1](here, right, out + from * width * LANES, steps, width, add);
+        pieces[to - from - 1](here, right, out + from * out_row, out_row, steps, width, add);
     }
 }
 
 // out (rows, width * LANES) = left (rows, steps units) times right (steps units, width * LANES), or is added to.
 template <class T, int N = REGISTERS / 8>
-static void multiply(int64_t rows, Left<T> left, const Bits<T>* right, float* out, int64_t steps, int64_t width,
-                     bool add, int64_t block = 0) {
-    constexpr int ROWS = std::min(12, (REGISTERS - 2 - N) / N);
+static void multiply(int64_t rows, Left<T> left, const Bits<T>* right, float* out, int64_t out_row, int64_t steps,
+                     int64_t width, bool add = false, int64_t block = 0) {
+    constexpr std::make_integer_sequence<int, std::min(12, (REGISTERS - 2 - N) / N)> most_rows;
     for (; block + N <= width; block += N)
-        columns<T, N>(std::make_integer_sequence<int, ROWS>(), rows, left, right + block * LANES, out + block * LANES,
-                      steps, width, add);
+        columns<T, N>(most_rows, rows, left, right + block * LANES, out + block * LANES, out_row, steps, width, add);
     if constexpr (N > 1)
-        if (block < width) multiply<T, N - 1>(rows, left, right, out, steps, width, add, block);
+        if (block < width) multiply<T, N - 1>(rows, left, right, out, out_row, steps, width, add, block);
 }

@@ -7,10 +7,9 @@
 
 #pragma once
 #include <algorithm>
-#include <memory>
-#include <new>
 
 #include "lanes.h"
+#include "room.h"
 
 constexpr int POINTS = 16;
 
@@ -64,18 +63,6 @@ static inline void turned(const Floats* from, Floats* to) {
     Floats half[How::TO * How::FROM];
     for (int x = 0; x < How::FROM; x++) How::turn(from + x, How::FROM, half + x, How::FROM);
     for (int y = 0; y < How::TO; y++) How::turn(half + y * How::FROM, 1, to + y * How::TO, 1);
-}
-
-struct Free {
-    void operator()(void* memory) const { ::operator delete[](memory, std::align_val_t(64)); }
-};
-
-template <class T>
-using Room = std::unique_ptr<T[], Free>;
-
-template <class T>
-static Room<T> room(int64_t count) {
-    return Room<T>((T*)::operator new[](count * sizeof(T), std::align_val_t(64)));
 }
 
 // A matrix of `count` numbers for each point. They are not multiples of 4 KB apart, or all would want the same few

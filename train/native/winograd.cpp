@@ -47,7 +47,7 @@ static void forward(const Layer& layer, const T* x, const Points<Bits<T>>& u, co
                 for (int q = 0; q < POINTS; q++) store(v[q] + t * row * N + c, points[q]);
             }
         }
-        for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)v[q], row, 1}, u[q], m[q], row, width, false);
+        for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)v[q], row, 1}, u[q], m[q], width * LANES, row, width);
         for (int64_t t = 0; t < count; t++) {
             Tile tile(layer, start + t);
             for (int64_t b = 0; b < width; b++) {
@@ -98,12 +98,13 @@ struct Gradients {
         for (int64_t start = first, waiting = 0; start < last; start += STRIP) {
             int64_t count = std::min(STRIP, last - start);
             for (int64_t t = 0; t < count; t += N) turn(start, t, std::min(t + N, count), (waiting + t) / N);
-            for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)d[q], row, 1}, u[q], m[q], row, in, false);
+            for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)d[q], row, 1}, u[q], m[q], in * LANES, row, in);
             for (int64_t t = 0; t < count; t++) add_to_image(Tile(layer, start + t), t);
             waiting += count;
             if (waiting + STRIP <= GROUP && start + STRIP < last) continue;
             for (int q = 0; q < POINTS; q++)
-                multiply<T>(C, {v[q], 1, C}, by_tiles[q], sums + q * C * width * LANES, units<T>(waiting), width, true);
+                multiply<T>(C, {v[q], 1, C}, by_tiles[q], sums + q * C * width * LANES, width * LANES,
+                            units<T>(waiting), width, true);
             waiting = 0;
         }
     }
