@@ -34,7 +34,7 @@ store = Store()
 shelf = Shelf()
 how = plan()
 slots = Slots(limits, partial(train, load=shelf.splits, plan=how, store=store))
-if how.device == "cpu":  # compiles for two seconds, once: not when a first run waits
+if how.device == "cpu":  # compiles for some seconds, once: not when a first run waits
     threading.Thread(target=library, daemon=True).start()
 
 

@@ -38,6 +38,27 @@ def test_the_lessons_loop_and_ours_are_compared_in_pairs(figures, monkeypatch):
     assert "times" in printed and "load average" in printed
 
 
+def test_fused_layers_are_compared_with_torchs(figures, monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmark, "QUICK_PAIRS", 1)
+    fused = []
+    train = benchmark._train
+    monkeypatch.setattr(
+        benchmark, "_train", lambda run, *rest, **how: fused.append(run.fused) or train(run, *rest, **how)
+    )
+    found, printed = figures("layers", "--quick", "--data", str(tmp_path))
+    assert fused == [True, False] * 6  # three recipes, a warm-up and a pair of each
+    for each in found[:3]:
+        assert len(each["numbers"]["ours"]) == len(each["numbers"]["torch"]) == 1
+        assert "times" in each["shown"]
+    assert "left out" in printed  # signs that are not there
+
+
+def test_without_a_compiler_no_layers_are_compared(figures, monkeypatch):
+    monkeypatch.setattr(benchmark, "library", lambda: None)
+    with pytest.raises(KeyError):
+        figures("layers", "--quick")
+
+
 def test_sprint_reads_99_percent_after_one_epoch(figures):
     found, _ = figures("sprint", "--seeds", "2")
     accuracies = found[0]["numbers"]["accuracies"]
@@ -71,7 +92,7 @@ def test_loading_is_measured_or_left_out_with_a_reason(figures, tmp_path):
 def test_an_unknown_section_is_refused(capsys):
     with pytest.raises(SystemExit):
         benchmark.main(["--only", "speed"])
-    assert "loop, sprint, best, asl, answers, loading" in capsys.readouterr().err
+    assert "loop, layers, sprint, best, asl, answers, loading" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("task", [MNIST, ASL])

@@ -248,6 +248,7 @@ def test_a_run_on_a_cpu_takes_fused_layers_and_adam(monkeypatch):
     run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
     assert isinstance(run.forward.features[0], ConvolutionReluPool) and isinstance(run.optimizer, FusedAdam)
     assert isinstance(Run(ASL, ASL.recipe("lesson"), plan=Plan()).forward.features[1], NormRelu)
+    assert not Run(MNIST, MNIST.recipe("lesson"), plan=Plan(), fuse=False).fused
     monkeypatch.setattr("train.run.library", lambda: None)
     run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
     assert not isinstance(run.optimizer, FusedAdam) and isinstance(run.forward.features[1], nn.MaxPool2d)

@@ -27,7 +27,7 @@ from train.machine import Plan, plan
 from train.run import Run
 from train.task import ASL, MNIST, Recipe, Task, UsageError
 
-SECTIONS = ("loop", "sprint", "best", "asl", "answers", "loading")
+SECTIONS = ("loop", "layers", "sprint", "best", "asl", "answers", "loading")
 PAIRS, QUICK_PAIRS = 7, 5  # of lesson and ours
 STEPS, QUICK_STEPS = 100, 30  # of the lesson in each; ours makes four times as many
 SEEDS = {"sprint": 20, "best": 5, "asl": 10}
@@ -76,6 +76,22 @@ def loop(how: Plan, quick: bool) -> Iterator[Figure]:
     ratio = statistics.median(ratios)
     yield Figure(f"ours to {better}, {len(ratios)} pairs", f"{ratio:.1f} times", {"median": ratio, "all": ratios})
     yield Figure("warm-up, not counted", f"{warm:.1f} s", {"seconds": warm})
+
+
+def layers(how: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
+    """A training step of each recipe with fused layers beside one with torch's own."""
+    for task, name in ((MNIST, "lesson"), (MNIST, "sprint"), (MNIST, "best"), (ASL, "best")):
+        recipe = task.recipe(name).but(epochs=1)
+        splits = load_splits(task, recipe, folder=folder)
+        times: dict[bool, list[float]] = {True: [], False: []}
+        for pair in range(-1, QUICK_PAIRS if quick else PAIRS):
+            for fuse in times:
+                seconds, run = _train(Run(task, recipe, plan=how, fuse=fuse), splits, most=10)
+                times[fuse] += [seconds / run.steps_done] * (pair >= 0)
+        middle = {fuse: statistics.median(values) for fuse, values in times.items()}
+        ratio = statistics.median(torchs / ours for ours, torchs in zip(*times.values(), strict=True))
+        shown = f"{middle[True] * 1e3:.1f} ms, torch's {middle[False] * 1e3:.1f} ms: {ratio:.1f} times"
+        yield Figure(f"a step of {name} on {task.title}", shown, {"ours": times[True], "torch": times[False]})
 
 
 def seeds(task: Task, recipe: Recipe, how: Plan, count: int, folder: Path | None = None) -> Iterator[Figure]:
@@ -129,6 +145,7 @@ def sections(options: argparse.Namespace, how: Plan) -> Iterator[tuple[str, str,
     signs = ASL.recipe("best")
     work = {
         "loop": ("The lesson's MNIST network, batches of 64", lambda: loop(how, quick)),
+        "layers": ("Fused layers beside torch's own", lambda: layers(how, quick, options.data)),
         "sprint": ("MNIST, recipe sprint", lambda: seeds(MNIST, MNIST.recipe("sprint"), how, count("sprint", 3))),
         "best": ("MNIST, recipe best", lambda: epoch(MNIST, MNIST.recipe("best"), how, None) if quick
                  else seeds(MNIST, MNIST.recipe("best"), how, count("best", 0))),
@@ -137,7 +154,9 @@ def sections(options: argparse.Namespace, how: Plan) -> Iterator[tuple[str, str,
         "answers": ("One picture read, on one thread", lambda: answers(quick)),
         "loading": ("Loading", lambda: loading(options.data)),
     }  # fmt: skip
-    yield from ((name, *work[name]) for name in SECTIONS if name in options.only)
+    if how.device != "cpu" or library() is None:  # there are none
+        del work["layers"]
+    yield from ((name, *work[name]) for name in SECTIONS if name in options.only and name in work)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -134,7 +134,8 @@ class Convolution3x3(nn.Module):
 @functools.cache
 def _winograd_pays(kind: torch.dtype) -> bool:
     """Whether it is faster than torch's convolution, which always has its threads, on this processor."""
-    return bool(library().parallel()) and (kind == torch.float32 or multiplies_in_bfloat16())
+    fast = kind == torch.float32 or (kind == torch.bfloat16 and multiplies_in_bfloat16())
+    return fast and bool(library().parallel())
 
 
 @functools.cache

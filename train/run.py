@@ -29,8 +29,13 @@ class Run:
         plan: Plan | None = None,
         model: nn.Module | None = None,
         workers: Workers = ALONE,
+        fuse: bool = True,
     ):
-        """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there."""
+        """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there.
+
+        Args:
+            fuse: on a CPU, compute neighbouring layers together (train/fused_layers.py), if there is a C++ compiler.
+        """
         if recipe.augment not in AUGMENTATIONS:
             raise UsageError(f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
         learning_rate_factor(recipe.schedule, 0.0)
@@ -42,7 +47,7 @@ class Run:
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.recorded = records_steps(plan, workers)
-        self.fused = plan.device == "cpu" and not self.recorded and library() is not None
+        self.fused = fuse and plan.device == "cpu" and not self.recorded and library() is not None
         self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, self.fused)
         self.forward = workers.together(_quickest(self.model, self.fused, recipe.compile))
         self.steps_done = 0

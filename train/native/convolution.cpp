@@ -62,8 +62,7 @@ static void convolve_pool_backward(const float* x, const T* grad, const uint8_t*
                         for (int p = 0; p < 4; p++) bias += four[p] = at == p ? g : Floats{};
                         for (int y = 0; y < K; y++)
                             for (int x = 0; x < K; x++)
-                                for (int p = 0; p < 4; p++)
-                                    filter[y][x] += four[p] * q[(y + p / 2) * side + x + p % 2];
+                                for (int p = 0; p < 4; p++) filter[y][x] += four[p] * q[(y + p / 2) * side + x + p % 2];
                     }
                 Floats* mine = &all[t * sums + b * (K * K + 1)];
                 for (int k = 0; k < K * K; k++) mine[k] += filter[k / K][k % K];
@@ -81,14 +80,15 @@ static void convolve_pool_backward(const float* x, const T* grad, const uint8_t*
         }
 }
 
-#define CONVOLUTION(K, T)                                                                                              \
-    void convolve_pool_##K##_##T(const float* x, const float* weight, const float* bias, T* out, uint8_t* places,      \
-                                 int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {                            \
-        convolve_pool<K>(x, weight, bias, out, places, n, H, W, C, threads);                                           \
-    }                                                                                                                  \
-    void convolve_pool_backward_##K##_##T(const float* x, const T* grad, const uint8_t* places, float* grad_weight,    \
-                                          float* grad_bias, int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) { \
-        convolve_pool_backward<K>(x, grad, places, grad_weight, grad_bias, n, H, W, C, threads);                       \
+#define CONVOLUTION(K, T)                                                                                           \
+    void convolve_pool_##K##_##T(const float* x, const float* weight, const float* bias, T* out, uint8_t* places,   \
+                                 int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {                     \
+        convolve_pool<K>(x, weight, bias, out, places, n, H, W, C, threads);                                        \
+    }                                                                                                               \
+    void convolve_pool_backward_##K##_##T(const float* x, const T* grad, const uint8_t* places, float* grad_weight, \
+                                          float* grad_bias, int64_t n, int64_t H, int64_t W, int64_t C,             \
+                                          int64_t threads) {                                                        \
+        convolve_pool_backward<K>(x, grad, places, grad_weight, grad_bias, n, H, W, C, threads);                    \
     }
 
 extern "C" {

@@ -30,9 +30,9 @@ static void dropout(const T* x, T* out, int64_t count, float probability, int64_
     }
 }
 
-#define DROPOUT(T)                                                                                                     \
-    void dropout_##T(const T* x, T* out, int64_t count, float probability, int64_t seed, int64_t threads) {            \
-        dropout(x, out, count, probability, seed, threads);                                                            \
+#define DROPOUT(T)                                                                                          \
+    void dropout_##T(const T* x, T* out, int64_t count, float probability, int64_t seed, int64_t threads) { \
+        dropout(x, out, count, probability, seed, threads);                                                 \
     }
 
 extern "C" {

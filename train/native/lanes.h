@@ -89,8 +89,8 @@ inline Floats largest(const Floats* four, bool with_relu, Ints* place) {
     return most;
 }
 
-// Each 2 x 2 values of maps (n, H, W, C), LANES channels at once: visit(block, where the first of the four is, where their
-// result goes). An odd last row or column is in no square.
+// Each 2 x 2 values of maps (n, H, W, C), LANES channels at once: visit(block, where the first of the four is, where
+// their result goes). An odd last row or column is in no square.
 template <class Visit>
 void each_square(int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads, Visit visit) {
     int64_t h = H / 2, w = W / 2;

@@ -1,7 +1,8 @@
 // A fully connected layer in bfloat16, with the flattening before it and, if asked for, the ReLU after it.
 //
 // Flattening turns feature maps that lie as (H, W, C) into (C, H, W), as the weights have it. With small batches the
-// weights take more time on their way to the processor than in it: each is read once each way, and becomes bfloat16 there.
+// weights take more time on their way to the processor than in it: each is read once each way, and becomes bfloat16
+// there.
 
 #ifdef __AVX512BF16__
 
@@ -32,9 +33,12 @@ inline Floats load_some(const T* from, int64_t count) {
 static void transpose_square(const Number* from, int64_t from_row, Number* to, int64_t to_row) {
     __m128i a[8], b[8];
     for (int k = 0; k < 8; k++) a[k] = _mm_loadu_si128((const __m128i*)(from + k * from_row));
-    for (int k = 0; k < 4; k++) b[k * 2] = _mm_unpacklo_epi16(a[k], a[k + 4]), b[k * 2 + 1] = _mm_unpackhi_epi16(a[k], a[k + 4]);
-    for (int k = 0; k < 4; k++) a[k * 2] = _mm_unpacklo_epi16(b[k], b[k + 4]), a[k * 2 + 1] = _mm_unpackhi_epi16(b[k], b[k + 4]);
-    for (int k = 0; k < 4; k++) b[k * 2] = _mm_unpacklo_epi16(a[k], a[k + 4]), b[k * 2 + 1] = _mm_unpackhi_epi16(a[k], a[k + 4]);
+    for (int k = 0; k < 4; k++)
+        b[k * 2] = _mm_unpacklo_epi16(a[k], a[k + 4]), b[k * 2 + 1] = _mm_unpackhi_epi16(a[k], a[k + 4]);
+    for (int k = 0; k < 4; k++)
+        a[k * 2] = _mm_unpacklo_epi16(b[k], b[k + 4]), a[k * 2 + 1] = _mm_unpackhi_epi16(b[k], b[k + 4]);
+    for (int k = 0; k < 4; k++)
+        b[k * 2] = _mm_unpacklo_epi16(a[k], a[k + 4]), b[k * 2 + 1] = _mm_unpackhi_epi16(a[k], a[k + 4]);
     for (int k = 0; k < 8; k++) _mm_storeu_si128((__m128i*)(to + k * to_row), b[k]);
 }
 
@@ -55,7 +59,8 @@ static void transpose(const Number* from, int64_t from_row, Number* to, int64_t 
 extern "C" void linear(const Number* x, const float* weight, const float* bias, Number* flat, Number* out,
                        int64_t with_relu, int64_t n, int64_t pixels, int64_t channels, int64_t outputs,
                        int64_t threads) {
-    int64_t inputs = pixels * channels, row = flat_row(inputs), steps = units<Number>(inputs), width = padded(n) / LANES;
+    int64_t inputs = pixels * channels, row = flat_row(inputs), steps = units<Number>(inputs),
+            width = padded(n) / LANES;
     auto images = room<Pair>(steps * width * LANES);
 #pragma omp parallel num_threads(threads)
     {
@@ -93,7 +98,8 @@ extern "C" void linear_backward(const Number* flat, const Number* out, const Num
                                 Number* grad_x, float* grad_weight, float* grad_bias, int64_t with_relu, int64_t n,
                                 int64_t pixels, int64_t channels, int64_t outputs, int64_t threads) {
     int64_t inputs = pixels * channels, row = flat_row(inputs), g_row = padded(outputs), n_row = padded(n);
-    auto by_image = room<Number>(n * g_row), by_output = room<Number>(outputs * n_row), grad_flat = room<Number>(n * row);
+    auto by_image = room<Number>(n * g_row), by_output = room<Number>(outputs * n_row),
+         grad_flat = room<Number>(n * row);
     auto bias = room<float>(g_row);
     std::fill(bias.get(), bias.get() + g_row, 0.0f);
     for (int64_t i = 0; i < n; i++)

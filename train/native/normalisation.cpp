@@ -103,10 +103,9 @@ static void normalise(const T* x, const float* scale, const float* shift, float 
 }
 
 template <class T>
-static void normalise_backward(const T* x, const T* grad, const uint8_t* places, const float* scale,
-                               const float* shift, const float* mean, const float* inverse, T* grad_x,
-                               float* grad_scale, float* grad_shift, int64_t n, int64_t H, int64_t W, int64_t C,
-                               int64_t threads) {
+static void normalise_backward(const T* x, const T* grad, const uint8_t* places, const float* scale, const float* shift,
+                               const float* mean, const float* inverse, T* grad_x, float* grad_scale, float* grad_shift,
+                               int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {
     Line line = normalising(mean, inverse, scale, shift, C);
     int64_t h = places ? H / 2 : H, w = places ? W / 2 : W;
     // what comes through ReLU and pooling: unpooled to the value itself, else to one of four
@@ -132,7 +131,8 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
                     const T* q = x + ((i * H + row * 2) * W + col * 2) * C + c;
                     Ints at = load(places + o);
                     Floats g = at == NOWHERE ? Floats{} : load(grad + o);
-                    Floats left = at == 0 ? load(q) : load(q + C), right = at == 2 ? load(q + W * C) : load(q + W * C + C);
+                    Floats left = at == 0 ? load(q) : load(q + C),
+                           right = at == 2 ? load(q + W * C) : load(q + W * C + C);
                     all[0] += g;
                     products[0] += g * ((at < 2 ? left : right) - middle);
                 }
@@ -143,7 +143,8 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
     Line rest;  // the gradient of x is line.factor * g + rest.factor * x + rest.offset
     for (int64_t b = 0; b < blocks(C); b++) {
         int64_t c = block_start(b, C);
-        Floats inverse_of = load(inverse + c), slope = -line.factor[b] * inverse_of * inverse_of * sums[b * 2 + 1] / count;
+        Floats inverse_of = load(inverse + c),
+               slope = -line.factor[b] * inverse_of * inverse_of * sums[b * 2 + 1] / count;
         rest.factor.push_back(slope);
         rest.offset.push_back(-line.factor[b] * sums[b * 2] / count - slope * load(mean + c));
         store(grad_scale + c, sums[b * 2 + 1] * inverse_of);
@@ -181,14 +182,14 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
 #define NORMALISATION(T)                                                                                               \
     void normalise_##T(const T* x, const float* scale, const float* shift, float eps, float momentum,                  \
                        float* running_mean, float* running_variance, float* mean, float* inverse, T* out,              \
-                       uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {                     \
+                       uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t threads) {                 \
         normalise(x, scale, shift, eps, momentum, running_mean, running_variance, mean, inverse, out, places, n, H, W, \
                   C, threads);                                                                                         \
     }                                                                                                                  \
     void normalise_backward_##T(const T* x, const T* grad, const uint8_t* places, const float* scale,                  \
                                 const float* shift, const float* mean, const float* inverse, T* grad_x,                \
                                 float* grad_scale, float* grad_shift, int64_t n, int64_t H, int64_t W, int64_t C,      \
-                                int64_t threads) {                                                                         \
+                                int64_t threads) {                                                                     \
         normalise_backward(x, grad, places, scale, shift, mean, inverse, grad_x, grad_scale, grad_shift, n, H, W, C,   \
                            threads);                                                                                   \
     }

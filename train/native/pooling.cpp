@@ -40,14 +40,14 @@ static void pool_backward(const T* grad, const uint8_t* places, T* grad_x, int64
     }
 }
 
-#define POOLING(T)                                                                                                     \
-    void pool_##T(const T* x, T* out, uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t with_relu,      \
-                  int64_t threads) {                                                                                       \
-        pool(x, out, places, n, H, W, C, with_relu, threads);                                                          \
-    }                                                                                                                  \
-    void pool_backward_##T(const T* grad, const uint8_t* places, T* grad_x, int64_t n, int64_t H, int64_t W,           \
-                           int64_t C, int64_t threads) {                                                                   \
-        pool_backward(grad, places, grad_x, n, H, W, C, threads);                                                      \
+#define POOLING(T)                                                                                                    \
+    void pool_##T(const T* x, T* out, uint8_t* places, int64_t n, int64_t H, int64_t W, int64_t C, int64_t with_relu, \
+                  int64_t threads) {                                                                                  \
+        pool(x, out, places, n, H, W, C, with_relu, threads);                                                         \
+    }                                                                                                                 \
+    void pool_backward_##T(const T* grad, const uint8_t* places, T* grad_x, int64_t n, int64_t H, int64_t W,          \
+                           int64_t C, int64_t threads) {                                                              \
+        pool_backward(grad, places, grad_x, n, H, W, C, threads);                                                     \
     }
 
 extern "C" {

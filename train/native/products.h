@@ -1,8 +1,8 @@
 // Products of matrices in float, and in bfloat16 with sums in float on processors that have AVX512-BF16.
 //
 // Their instruction multiplies pairs and adds both products. So what is summed over lies in units, of two numbers in
-// bfloat16, of one in float: of numbers 2k and 2k + 1 of a row of the first matrix; of rows 2k and 2k + 1 of the second,
-// whose columns stand in blocks.
+// bfloat16, of one in float: of numbers 2k and 2k + 1 of a row of the first matrix; of rows 2k and 2k + 1 of the
+// second, whose columns stand in blocks.
 
 #pragma once
 #include <algorithm>
@@ -68,8 +68,8 @@ struct Left {  // the first matrix: where it begins, and how far apart its rows 
 
 // R rows by N blocks of columns: as many sums as the registers hold.
 template <class T, int R, int N>
-static void piece(Left<T> left, const Bits<T>* right, float* out, int64_t out_row,
-                  int64_t steps, int64_t width, bool add) {
+static void piece(Left<T> left, const Bits<T>* right, float* out, int64_t out_row, int64_t steps, int64_t width,
+                  bool add) {
     Floats sums[R][N];
     for (int r = 0; r < R; r++)
         for (int b = 0; b < N; b++) sums[r][b] = add ? load(out + r * out_row + b * LANES) : Floats{};

@@ -10,7 +10,8 @@ constexpr int64_t GROUP = 96;  // tiles after which the filters' gradients are s
 // The filters' points as the second matrix of products that are summed over `from` channels. Channels and taps of a
 // filter are `strides` apart: those summed over, the others, taps. To be called within a parallel region.
 template <class T>
-static void turn_filters(const float* filters, const Points<Bits<T>>& u, int64_t from, int64_t to, const int64_t* strides) {
+static void turn_filters(const float* filters, const Points<Bits<T>>& u, int64_t from, int64_t to,
+                         const int64_t* strides) {
     constexpr int N = Unit<T>::NUMBERS;
 #pragma omp for schedule(static)
     for (int64_t p = 0; p < units<T>(from); p++)
@@ -23,13 +24,13 @@ static void turn_filters(const float* filters, const Points<Bits<T>>& u, int64_t
                     for (int lane = 0; lane < LANES; lane++) g[tap][lane] = first[lane * strides[1] + tap * strides[2]];
                 turned<FilterPoints>(g, points[k]);
             }
-            for (int q = 0; q < POINTS; q++)
-                Unit<T>::store(u[q] + (p * blocks(to) + b) * LANES, &points[0][q], POINTS);
+            for (int q = 0; q < POINTS; q++) Unit<T>::store(u[q] + (p * blocks(to) + b) * LANES, &points[0][q], POINTS);
         }
 }
 
 template <class T>
-static void forward(const Layer& layer, const T* x, const Points<Bits<T>>& u, const float* bias, T* out, uint8_t* places, int64_t first, int64_t last) {
+static void forward(const Layer& layer, const T* x, const Points<Bits<T>>& u, const float* bias, T* out,
+                    uint8_t* places, int64_t first, int64_t last) {
     constexpr int N = Unit<T>::NUMBERS;
     int64_t C = layer.inputs, O = layer.outputs, row = units<T>(C), width = blocks(O);
     Points<T> v(STRIP * row * N);
@@ -47,7 +48,8 @@ static void forward(const Layer& layer, const T* x, const Points<Bits<T>>& u, co
                 for (int q = 0; q < POINTS; q++) store(v[q] + t * row * N + c, points[q]);
             }
         }
-        for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)v[q], row, 1}, u[q], m[q], width * LANES, row, width);
+        for (int q = 0; q < POINTS; q++)
+            multiply<T>(count, {(Bits<T>*)v[q], row, 1}, u[q], m[q], width * LANES, row, width);
         for (int64_t t = 0; t < count; t++) {
             Tile tile(layer, start + t);
             for (int64_t b = 0; b < width; b++) {
@@ -83,10 +85,10 @@ struct Gradients {
     int64_t C = layer.inputs, O = layer.outputs, in = blocks(C), width = blocks(O), row = units<T>(O);
     int64_t H = std::max(layer.H + 2 * layer.padding, layer.rows() * 2 + 2);
     int64_t W = std::max(layer.W + 2 * layer.padding, layer.cols() * 2 + 2);
-    Points<T> d{STRIP * row * N};                             // of the results' gradients, in units of channels
+    Points<T> d{STRIP * row * N};                         // of the results' gradients, in units of channels
     Points<Bits<T>> by_tiles{GROUP / N * width * LANES};  // the same in units of tiles
-    Points<Bits<T>> v{GROUP / N * C};                        // of the inputs, in units of tiles
-    Points<float> m{STRIP * in * LANES};               // of the inputs' gradients
+    Points<Bits<T>> v{GROUP / N * C};                     // of the inputs, in units of tiles
+    Points<float> m{STRIP * in * LANES};                  // of the inputs' gradients
     Room<float> image = room<float>(H * W * in * LANES);  // an image's gradient, with its padding
     Room<T> copy = room<T>(N * 16 * C);
 
@@ -98,7 +100,8 @@ struct Gradients {
         for (int64_t start = first, waiting = 0; start < last; start += STRIP) {
             int64_t count = std::min(STRIP, last - start);
             for (int64_t t = 0; t < count; t += N) turn(start, t, std::min(t + N, count), (waiting + t) / N);
-            for (int q = 0; q < POINTS; q++) multiply<T>(count, {(Bits<T>*)d[q], row, 1}, u[q], m[q], in * LANES, row, in);
+            for (int q = 0; q < POINTS; q++)
+                multiply<T>(count, {(Bits<T>*)d[q], row, 1}, u[q], m[q], in * LANES, row, in);
             for (int64_t t = 0; t < count; t++) add_to_image(Tile(layer, start + t), t);
             waiting += count;
             if (waiting + STRIP <= GROUP && start + STRIP < last) continue;
@@ -201,8 +204,8 @@ static void winograd_backward(const T* x, const T* grad, const uint8_t* places, 
         turn_filters<T>(filters, u, outputs, inputs, strides);
 #pragma omp for schedule(static)
         for (int64_t t = 0; t < threads; t++)
-            Gradients<T>{layer, x, grad, places, grad_x, sums.get() + t * size}.add(
-                u, layer.first(t, threads), layer.first(t + 1, threads));
+            Gradients<T>{layer, x, grad, places, grad_x, sums.get() + t * size}.add(u, layer.first(t, threads),
+                                                                                    layer.first(t + 1, threads));
 #pragma omp for schedule(static)
         for (int64_t c = 0; c < inputs; c++)
             for (int64_t b = 0; b < width; b++) {
@@ -214,8 +217,7 @@ static void winograd_backward(const T* x, const T* grad, const uint8_t* places, 
                     for (int lane = 0; lane < LANES; lane++) to[lane * inputs * 9 + tap * tap_stride] = g[tap][lane];
             }
     }
-    for (int64_t b = 0; b < width; b++)
-        store(grad_bias + block_start(b, outputs), sum(POINTS * inputs * width + b));
+    for (int64_t b = 0; b < width; b++) store(grad_bias + block_start(b, outputs), sum(POINTS * inputs * width + b));
 }
 
 #define WINOGRAD(T)                                                                                                    \
