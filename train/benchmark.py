@@ -80,9 +80,11 @@ def loop(how: Plan, quick: bool) -> Iterator[Figure]:
 
 def layers(how: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
     """A training step of each recipe with fused layers beside one with torch's own."""
+    if how.device != "cpu" or library() is None:
+        raise UsageError("layers are fused on a CPU only, if there is a C++ compiler")
     for task, name in ((MNIST, "lesson"), (MNIST, "sprint"), (MNIST, "best"), (ASL, "best")):
         recipe = task.recipe(name).but(epochs=1)
-        splits = load_splits(task, recipe, folder=folder)
+        splits = load_splits(task, recipe, folder=folder if task is ASL else None)
         times: dict[bool, list[float]] = {True: [], False: []}
         for pair in range(-1, QUICK_PAIRS if quick else PAIRS):
             for fuse in times:
@@ -154,9 +156,7 @@ def sections(options: argparse.Namespace, how: Plan) -> Iterator[tuple[str, str,
         "answers": ("One picture read, on one thread", lambda: answers(quick)),
         "loading": ("Loading", lambda: loading(options.data)),
     }  # fmt: skip
-    if how.device != "cpu" or library() is None:  # there are none
-        del work["layers"]
-    yield from ((name, *work[name]) for name in SECTIONS if name in options.only and name in work)
+    yield from ((name, *work[name]) for name in SECTIONS if name in options.only)
 
 
 def main(arguments: list[str] | None = None) -> int:
