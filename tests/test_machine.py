@@ -1,5 +1,6 @@
 """How this machine computes: what is asked for is obeyed, what is not is measured, quickly."""
 
+import itertools
 import os
 import platform
 import subprocess
@@ -9,6 +10,7 @@ import time
 import pytest
 import torch
 
+from train import machine
 from train.machine import Plan, plan
 from train.task import UsageError
 
@@ -27,6 +29,18 @@ def test_a_calibration_is_short_and_leaves_torch_as_it_was():
     assert time.process_time() - started < 1.5  # of processor time: well under a second on a quiet machine
     assert chosen.device == "cpu" and chosen.threads >= 1 and chosen.precision in ("float32", "bfloat16")
     assert torch.get_num_threads() == before and torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("two_are_disturbed", [False, True])
+def test_bursts_of_a_neighbour_decide_on_threads_but_not_on_precision(monkeypatch, two_are_disturbed):
+    times = {(1, "float32"): [3], (1, "bfloat16"): [2, 9, 9, 9], (2, "float32"): [2], (2, "bfloat16"): [1, 1, 1, 9]}
+    if two_are_disturbed:
+        times[2, "float32"] = times[2, "bfloat16"] = [1, 20, 20, 20]
+    tried = {key: itertools.cycle(values) for key, values in times.items()}
+    monkeypatch.setattr(machine, "_try", lambda plan: next(tried[plan.threads, plan.precision]))
+    monkeypatch.setattr(machine, "cpu_has_bfloat16", lambda: True)
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    assert plan("cpu", calibrate=True) == Plan("cpu", 1 if two_are_disturbed else 2, "bfloat16")
 
 
 def test_the_plan_reads_well():

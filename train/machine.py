@@ -13,7 +13,7 @@ from train.task import UsageError
 
 PRECISIONS = ("float32", "bfloat16")
 SECONDS = 0.5  # for all of it, warm-up apart
-ROUNDS = 4  # of each candidate, in turn: a neighbour's burst hits them all
+ROUNDS = 8  # of each candidate, in turn: a neighbour's burst hits them all
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,11 @@ def cpu_has_bfloat16() -> bool:
 
 
 def _fastest(threads: int | None, precision: str | None) -> Plan:
-    """Train a small convolution in each way, interleaved, and take the way with the least median time."""
+    """Train a small convolution in each way, interleaved, and take the fastest.
+
+    Which precision suits the processor the least times tell, whatever else goes on; how many threads its neighbours
+    leave room for, the medians.
+    """
     most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     counts = [threads] if threads else sorted({1, most})
     precisions = [precision] if precision else ["float32", *["bfloat16"] * cpu_has_bfloat16()]
@@ -99,7 +103,10 @@ def _fastest(threads: int | None, precision: str | None) -> Plan:
                     times[candidate].append(_try(candidate))
     finally:
         torch.set_num_threads(before)
-    return min(candidates, key=lambda candidate: median(times[candidate] or [warm[candidate]]))
+    times = {candidate: values or [warm[candidate]] for candidate, values in times.items()}
+    by_count = [[candidate for candidate in candidates if candidate.threads == count] for count in counts]
+    best = [min(group, key=lambda candidate: min(times[candidate])) for group in by_count]
+    return min(best, key=lambda candidate: median(times[candidate]))
 
 
 def _try(candidate: Plan) -> float:
