@@ -3,6 +3,7 @@
 import ctypes
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,7 +14,7 @@ from train.task import UsageError
 
 PRECISIONS = ("float32", "bfloat16")
 SECONDS = 0.5  # for all of it, warm-up apart
-ROUNDS = 8  # of each candidate, in turn: a neighbour's burst hits them all
+ROUNDS = 8  # of each candidate, in turn: a neighbour's burst hits them all; twice as many where it is in doubt
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,32 @@ def _fastest(threads: int | None, precision: str | None) -> Plan:
     candidates = [Plan("cpu", count, kind) for count in counts for kind in precisions]
     before = torch.get_num_threads()
     try:
-        warm = {candidate: _try(candidate) for candidate in candidates}
-        times = {candidate: [] for candidate in candidates}
+        _try(candidates[0])  # torch's own first time is three times as long
+        times = {candidate: [_try(candidate)] for candidate in candidates}
+        warm = {candidate: first for candidate, (first,) in times.items()}
         until = time.perf_counter() + SECONDS
-        for _ in range(ROUNDS):
+        for done in range(2 * ROUNDS):
+            # in doubt, when the least times tell otherwise, it goes on: a burst passes, a busy neighbour stays
+            if done >= ROUNDS and _best(times, min) == _best(times, median):
+                break
             for candidate in candidates:
                 # two threads beside a busy neighbour can take seconds: what is far behind is not tried again
                 if time.perf_counter() < until and warm[candidate] < 4 * min(warm.values()):
                     times[candidate].append(_try(candidate))
     finally:
         torch.set_num_threads(before)
-    times = {candidate: values or [warm[candidate]] for candidate, values in times.items()}
-    by_count = [[candidate for candidate in candidates if candidate.threads == count] for count in counts]
+    return _best(times, median)
+
+
+def _best(times: dict[Plan, list[float]], figure: Callable[[list[float]], float]) -> Plan:
+    """The plan with the least median, or other figure, of its times; in each number of threads the one with the least.
+
+    Times lists the warm-up first, which counts only where there is nothing else.
+    """
+    times = {candidate: values[1:] or values for candidate, values in times.items()}
+    by_count = [[c for c in times if c.threads == count] for count in {candidate.threads for candidate in times}]
     best = [min(group, key=lambda candidate: min(times[candidate])) for group in by_count]
-    return min(best, key=lambda candidate: median(times[candidate]))
+    return min(best, key=lambda candidate: figure(times[candidate]))
 
 
 def _try(candidate: Plan) -> float:
