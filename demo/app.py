@@ -59,6 +59,8 @@ def server() -> FastAPI:
         ssr_mode=False,
         theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css_paths=[STATIC / "page.css"],
+        # on a phone Gradio hides the link to its API, but not the dot behind it; its own `css` does not reach there
+        head="<style>@media (max-width: 640px) { footer .divider { display: none } }</style>",
     )
 
 

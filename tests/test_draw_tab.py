@@ -346,6 +346,7 @@ def test_a_finger_draws_on_a_phone_without_scrolling_the_page(browser, app_url):
     wait_for_answer(page, "1")
     assert page.evaluate("window.scrollY") == 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator("footer").inner_text().strip() == "Settings"
     assert page.evaluate("document.querySelector('.draw .ink').width") == round(box["width"] * 3)  # sharp
     smallest = page.eval_on_selector_all(
         ".draw .tools button, .draw .tools label",
