@@ -141,7 +141,7 @@ def _winograd_pays(kind: torch.dtype) -> bool:
 @functools.cache
 def multiplies_in_bfloat16() -> bool:
     """Whether our products in bfloat16 are fast here: where there is AMX, torch's are faster."""
-    return hasattr(library(), "winograd_bfloat16") and not torch.cpu._is_amx_tile_supported()
+    return hasattr(library(), "winograd_bfloat16") and not getattr(torch.cpu, "_is_amx_tile_supported", bool)()
 
 
 class FullyConnected(nn.Module):
