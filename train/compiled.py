@@ -76,6 +76,7 @@ def _compiled(compiler: str, flags: tuple[str, ...]) -> Path:
     key = hashlib.sha256(repr((compiler, flags, _processor())).encode())
     for source in sources:
         key.update(source.read_bytes())
+    to_compile = [source for source in sources if source.suffix == ".cpp"]
     made = cache_folder() / f"native-{key.hexdigest()[:16]}.so"
     if not made.exists():
         with tempfile.TemporaryDirectory(dir=made.parent) as folder:
@@ -86,7 +87,7 @@ def _compiled(compiler: str, flags: tuple[str, ...]) -> Path:
                 return Path(folder) / to
 
             with ThreadPoolExecutor() as files:  # at the same time: half the wait
-                parts = files.map(lambda source: run("-c", source, to=f"{source.stem}.o"), SOURCES.glob("*.cpp"))
+                parts = files.map(lambda source: run("-c", source, to=f"{source.stem}.o"), to_compile)
                 new = run(*parts, to=made.name)
             os.replace(new, made)  # whole or not at all, whoever else compiles
     return made

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from train.compiled import library
 from train.fused_functions import Dropping, FirstConvolution, Linear, Normalisation, Pooling, Winograd, product_type
+from train.machine import cpu_has_amx
 
 CHANNELS = 16  # from so many on; with fewer, torch's own layers are as good
 
@@ -141,7 +142,7 @@ def _winograd_pays(kind: torch.dtype) -> bool:
 @functools.cache
 def multiplies_in_bfloat16() -> bool:
     """Whether our products in bfloat16 are fast here: where there is AMX, torch's are faster."""
-    return hasattr(library(), "winograd_bfloat16") and not getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    return hasattr(library(), "winograd_bfloat16") and not cpu_has_amx()
 
 
 class FullyConnected(nn.Module):

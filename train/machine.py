@@ -78,8 +78,16 @@ def _precision_of(device: str) -> str:
 
 def cpu_has_bfloat16() -> bool:
     """Whether this processor multiplies in bfloat16 by itself: half the time of float32."""
-    known = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, bool)() for name in known)
+    return cpu_has_amx() or _cpu_has("avx512_bf16")
+
+
+def cpu_has_amx() -> bool:
+    """Whether this processor multiplies whole matrices: some times faster again."""
+    return _cpu_has("amx_tile")
+
+
+def _cpu_has(what: str) -> bool:
+    return getattr(torch.cpu, f"_is_{what}_supported", bool)()  # not every torch is able to tell
 
 
 def _fastest(threads: int | None, precision: str | None) -> Plan:

@@ -16,7 +16,7 @@ using Pair = Bits<Number>;
 constexpr int64_t ROWS = 6;   // of the weights at a time, on the way forward
 constexpr int64_t CHUNK = 8;  // blocks of inputs at a time, on the way back
 
-inline int64_t padded(int64_t count) { return (count + LANES - 1) / LANES * LANES; }
+inline int64_t padded(int64_t count) { return blocks(count) * LANES; }
 
 // Room for a flattened image: rows that lie 4 KB apart would want the same places of the cache.
 extern "C" int64_t flat_row(int64_t inputs) { return padded(inputs) + 2 * LANES; }
@@ -60,7 +60,7 @@ extern "C" void linear(const Number* x, const float* weight, const float* bias, 
                        int64_t with_relu, int64_t n, int64_t pixels, int64_t channels, int64_t outputs,
                        int64_t threads) {
     int64_t inputs = pixels * channels, row = flat_row(inputs), steps = units<Number>(inputs),
-            width = padded(n) / LANES;
+            width = blocks(n);
     auto images = room<Pair>(steps * width * LANES);
 #pragma omp parallel num_threads(threads)
     {
@@ -118,7 +118,7 @@ extern "C" void linear_backward(const Number* flat, const Number* out, const Num
         auto sums = room<float>(std::max(n, outputs) * CHUNK * LANES);
         // rows 2k and 2k + 1 of some blocks side by side; beyond the last row are zeros
         auto pair_up = [](auto* from, int64_t from_row, int64_t rows, int64_t count, Pair* to) {
-            int64_t width = padded(count) / LANES;
+            int64_t width = blocks(count);
             for (int64_t k = 0; k < rows; k += 2)
                 for (int64_t b = 0; b < width; b++, to += LANES) {
                     auto first = from + k * from_row + b * LANES;
@@ -129,7 +129,7 @@ extern "C" void linear_backward(const Number* flat, const Number* out, const Num
         };
 #pragma omp for schedule(static)
         for (int64_t start = 0; start < inputs; start += CHUNK * LANES) {
-            int64_t count = std::min(CHUNK * LANES, inputs - start), width = padded(count) / LANES;
+            int64_t count = std::min(CHUNK * LANES, inputs - start), width = blocks(count);
             bool whole = count == width * LANES;  // else what is beyond the end would be the next row's
             float* to = whole ? grad_weight + start : sums.get();
             pair_up(flat + start, row, n, count, images.get());
