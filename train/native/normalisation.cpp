@@ -153,19 +153,20 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
     auto write = [&](int64_t o, Floats value, Floats g, int64_t b) {
         store(grad_x + o, line.factor[b] * g + rest.factor[b] * value + rest.offset[b]);
     };
+    if (!places) {
 #pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t row = 0; row < n * H; row++) {
-        int64_t y = row % H;
-        for (int64_t col = 0; col < W; col++) {
-            int64_t pixel = (row * W + col) * C;
-            if (!places) {
-                for (int64_t b = 0; b < blocks(C); b++) {
-                    int64_t o = pixel + block_start(b, C);
-                    Floats value = load(x + o);
-                    write(o, value, through(value, load(grad + o), b), b);
-                }
-                continue;
+        for (int64_t pixel = 0; pixel < n * H * W; pixel++)
+            for (int64_t b = 0; b < blocks(C); b++) {
+                int64_t o = pixel * C + block_start(b, C);
+                Floats value = load(x + o);
+                write(o, value, through(value, load(grad + o), b), b);
             }
+        return;
+    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int64_t row = 0; row < n * H; row++)
+        for (int64_t col = 0; col < W; col++) {
+            int64_t y = row % H, pixel = (row * W + col) * C;
             bool pooled = y / 2 < h && col / 2 < w;  // an odd last row or column is in no square of four
             int64_t square = pooled ? ((row / H * h + y / 2) * w + col / 2) * C : 0;
             int32_t place = y % 2 * 2 + col % 2;
@@ -176,7 +177,6 @@ static void normalise_backward(const T* x, const T* grad, const uint8_t* places,
                 write(pixel + c, load(x + pixel + c), g, b);
             }
         }
-    }
 }
 
 #define NORMALISATION(T)                                                                                               \
