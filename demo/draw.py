@@ -11,7 +11,7 @@ import numpy as np
 
 from demo.draw_routes import NO_NETWORK, digit_reader, routes, sentence
 from demo.page import page
-from train.checkpoint import CheckpointError
+from train.learn.checkpoint import CheckpointError
 from train.predict import answer
 from train.task import UsageError
 

@@ -16,9 +16,9 @@ import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from train.checkpoint import CheckpointError
-from train.digit_reader import DigitReader
-from train.reading import Reading
+from train.answer.reading import Reading
+from train.digits.reader import DigitReader
+from train.learn.checkpoint import CheckpointError
 from train.task import MNIST, UsageError
 
 log = logging.getLogger(__name__)

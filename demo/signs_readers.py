@@ -40,11 +40,11 @@ def reader(network: str):
 def _load(network: str):
     # only now: the page opens without waiting for torch
     if network == "lesson":
-        from train.lesson_sign_reader import LessonSignReader
+        from train.hands.lesson_reader import LessonSignReader
 
         return LessonSignReader()
     try:
-        from train.sign_reader import SignReader
+        from train.hands.reader import SignReader
     except ImportError as error:
         raise NotReady("this copy of the program has no photo network") from error
     return SignReader()

@@ -20,8 +20,8 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from demo import signs_readers
-from train.images import open_picture
-from train.reading import Reading
+from train.answer.reading import Reading
+from train.data.pictures import open_picture
 from train.task import UsageError
 
 log = logging.getLogger(__name__)

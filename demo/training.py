@@ -13,7 +13,7 @@ from demo.page import page
 from demo.runner import Training
 from demo.training_routes import follow, limits, routes
 from demo.training_settings import OPTIMIZERS, SCHEDULES, networks, read_settings
-from train.augment import AUGMENTATIONS
+from train.learn.augment import AUGMENTATIONS
 from train.task import TASKS, UsageError
 
 __all__ = ["routes", "tab"]

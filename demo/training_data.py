@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
-from train.data import load_splits
-from train.dataset import Splits
+from train.data.images import Splits
+from train.data.splits import load_splits
 from train.task import Recipe, Task, UsageError
 
 RETRY = 20  # seconds after which data that was not to be had is looked for again

@@ -5,7 +5,7 @@ import base64
 import torch
 from torch import Tensor, nn
 
-from train.dataset import Images
+from train.data.images import Images
 
 MOST_FILTERS = 32
 MOST_MISTAKES = 12

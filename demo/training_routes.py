@@ -18,10 +18,10 @@ from demo.training_settings import Limits, layer_table, networks, read_options, 
 from demo.training_store import Store
 from demo.training_try import try_both
 from demo.training_work import train
-from train.checkpoint import load
-from train.compiled import library
-from train.export import to_onnx
-from train.machine import plan
+from train.answer.onnx import to_onnx
+from train.fast.library import library
+from train.fast.machine import plan
+from train.learn.checkpoint import load
 from train.task import UsageError, task_named
 
 MOST_BYTES = 20_000  # of settings

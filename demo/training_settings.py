@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from train.augment import AUGMENTATIONS
-from train.layer_table import layers
-from train.models import build, parameter_count
+from train.learn.augment import AUGMENTATIONS
+from train.learn.layer_table import layers
+from train.learn.networks import build, parameter_count
 from train.task import Recipe, Task, UsageError, task_named
 
 OPTIMIZERS = ("adam", "adamw", "sgd")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import nn
 
-from train import checkpoint
-from train.checkpoint import Metadata
+from train.learn import checkpoint
+from train.learn.checkpoint import Metadata
 from train.task import UsageError
 
 MOST_RUNS = 100

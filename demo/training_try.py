@@ -6,9 +6,9 @@ from collections import OrderedDict
 from pathlib import Path
 
 from demo.training_store import Store
-from train import checkpoint
-from train.images import open_picture
-from train.reading import Reading
+from train.answer.reading import Reading
+from train.data.pictures import open_picture
+from train.learn import checkpoint
 from train.task import UsageError
 
 MOST_READERS = 4
@@ -49,9 +49,9 @@ def _reader(task: str, path: Path):
     """The reader of a checkpoint; the last few are kept."""
     if path not in _readers:
         if task == "mnist":
-            from train.digit_reader import DigitReader as Reader  # only now: the page opens without it
+            from train.digits.reader import DigitReader as Reader  # only now: the page opens without it
         else:
-            from train.lesson_sign_reader import LessonSignReader as Reader
+            from train.hands.lesson_reader import LessonSignReader as Reader
         _readers[path] = Reader(path)
     _readers.move_to_end(path)
     while len(_readers) > MOST_READERS:

@@ -14,11 +14,11 @@ import torch
 from demo.runner import Ended, Training
 from demo.training_pictures import confusion, filters, mistakes
 from demo.training_store import Store
-from train.checkpoint import Metadata
-from train.dataset import Splits
-from train.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
-from train.machine import Plan
-from train.run import Run
+from train.data.images import Splits
+from train.fast.machine import Plan
+from train.learn.checkpoint import Metadata
+from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
+from train.learn.run import Run
 from train.task import UsageError
 
 log = logging.getLogger(__name__)

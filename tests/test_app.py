@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from train.benchmark_answers import SKETCH
-from train.strokes import draw
+from train.benchmark.answers import SKETCH
+from train.digits.strokes import draw
 
 ROOT = Path(__file__).parents[1]
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from train import benchmark, benchmark_answers, checkpoint
-from train.checkpoint import Metadata
-from train.frozen import Frozen
-from train.models import build
-from train.sign_csv import HEADER
+from train.answer.frozen import Frozen
+from train.benchmark import __main__ as benchmark
+from train.benchmark import answers as benchmark_answers
+from train.data.sign_csv import HEADER
+from train.learn import checkpoint
+from train.learn.checkpoint import Metadata
+from train.learn.networks import build
 from train.task import ASL, MNIST
 
 

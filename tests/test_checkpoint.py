@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from train import checkpoint
-from train.checkpoint import CheckpointError, Metadata, load, load_training, read_metadata, save
-from train.models import build
+from train.learn import checkpoint
+from train.learn.checkpoint import CheckpointError, Metadata, load, load_training, read_metadata, save
+from train.learn.networks import build
 from train.task import ASL, MNIST, TASKS
 
 
@@ -43,8 +43,8 @@ def test_an_unfinished_run_is_kept_beside_the_weights(tmp_path):
 
 SAVE_FOREVER = """
 import sys, torch
-from train.checkpoint import Metadata, save
-from train.models import build
+from train.learn.checkpoint import Metadata, save
+from train.learn.networks import build
 from train.task import MNIST
 model, number = build("mnist-cnn"), 0
 print("ready", flush=True)

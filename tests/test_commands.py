@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train import checkpoint
 from train.__main__ import main as train
+from train.answer.reading import Reading, refused
 from train.evaluate import main as evaluate
+from train.learn import checkpoint
 from train.predict import answer
 from train.predict import main as predict
-from train.reading import Reading, refused
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--epochs", "1", "--batch-size", "500", "--recipe", "lesson", "--lr", "0.003", "--device", "cpu"]

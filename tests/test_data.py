@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from train import mnist, sign_csv, sign_mnist
-from train.data import load_splits, load_test
-from train.dataset import Images, split
+from train.data import mnist, sign_csv, sign_mnist
+from train.data.images import Images, split
+from train.data.splits import load_splits, load_test
 from train.task import ASL, MNIST, UsageError
 
 
@@ -50,7 +50,7 @@ def test_a_damaged_file_is_not_trusted(tmp_path, monkeypatch):
 
 def test_two_processes_may_unpack_at_once(tmp_path):
     environment = {**os.environ, "DIGITS_AND_SIGNS_CACHE": str(tmp_path)}
-    command = [sys.executable, "-c", "from train import mnist; print(len(mnist.load(train=False)))"]
+    command = [sys.executable, "-c", "from train.data import mnist; print(len(mnist.load(train=False)))"]
     processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [process.communicate(timeout=120)[0].strip() for process in processes] == ["10000", "10000"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["mnist"]

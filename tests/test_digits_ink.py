@@ -5,10 +5,10 @@ import pytest
 from digit_shapes import strokes_of
 from PIL import Image
 
-from train.digits import distance, even_out, stroke_radius
-from train.ink import find_ink
-from train.pieces import sheet_of
-from train.strokes import draw, redraw
+from train.digits.ink import find_ink
+from train.digits.normalise import distance, even_out, stroke_radius
+from train.digits.pieces import sheet_of
+from train.digits.strokes import draw, redraw
 
 SIZE = (280, 280)
 

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from train import checkpoint, extra_digits, mnist
-from train.augment import AUGMENTATIONS, thickened
-from train.calibrate import FAINT, calibration_error, faintest, temperature_for
-from train.dataset import NO_CLASS, Images, Splits
-from train.fit import measure
-from train.machine import Plan
-from train.models import build, parameter_count
-from train.step import loss_of
-from train.strokes import load_pen_digits
+from train.data import mnist
+from train.data.images import NO_CLASS, Images, Splits
+from train.digits import extra as extra_digits
+from train.digits.strokes import load_pen_digits
+from train.fast.machine import Plan
+from train.learn import checkpoint
+from train.learn.augment import AUGMENTATIONS, thickened
+from train.learn.calibrate import FAINT, calibration_error, faintest, temperature_for
+from train.learn.fit import measure
+from train.learn.networks import build, parameter_count
+from train.learn.step import loss_of
 from train.task import MNIST, UsageError
 
 SEGMENT = """

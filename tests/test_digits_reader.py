@@ -7,10 +7,10 @@ import pytest
 from digit_shapes import strokes_of
 from PIL import Image
 
-from train.digit_reader import DigitReader
-from train.images import PictureError
-from train.scribbles import letter, scribble
-from train.strokes import draw
+from train.data.pictures import PictureError
+from train.digits.reader import DigitReader
+from train.digits.scribbles import letter, scribble
+from train.digits.strokes import draw
 
 SIZE = (280, 280)
 

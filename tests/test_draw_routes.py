@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image, ImageDraw
 
 from demo import draw, draw_routes
-from train.checkpoint import CheckpointError
+from train.learn.checkpoint import CheckpointError
 
 SIZE = [600, 480]
 

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from train.dataset import Images, Splits
-from train.fit import Epoch, Step, TrainingStopped, fit, measure, scores_of
-from train.machine import Plan
-from train.run import Run, learning_rate_factor
+from train.data.images import Images, Splits
+from train.fast.machine import Plan
+from train.learn.fit import Epoch, Step, TrainingStopped, fit, measure, scores_of
+from train.learn.run import Run, learning_rate_factor
 from train.task import ASL, MNIST, UsageError
 
 

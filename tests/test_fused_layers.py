@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from train import compiled
-from train.fused_adam import FusedAdam
-from train.fused_functions import gathered
-from train.fused_layers import (
+from train.fast import library as compiled
+from train.fast.adam import FusedAdam
+from train.fast.functions import gathered
+from train.fast.layers import (
     ConvolutionReluPool,
     Dropout,
     FullyConnected,
@@ -22,10 +22,10 @@ from train.fused_layers import (
     fused,
     multiplies_in_bfloat16,
 )
-from train.machine import Plan
-from train.models import ConvNet, build
-from train.run import Run
-from train.step import to_input
+from train.fast.machine import Plan
+from train.learn.networks import ConvNet, build
+from train.learn.run import Run
+from train.learn.step import to_input
 from train.task import ASL, MNIST
 
 NETWORKS = {
@@ -249,7 +249,7 @@ def test_a_run_on_a_cpu_takes_fused_layers_and_adam(monkeypatch):
     assert isinstance(run.forward.features[0], ConvolutionReluPool) and isinstance(run.optimizer, FusedAdam)
     assert isinstance(Run(ASL, ASL.recipe("lesson"), plan=Plan()).forward.features[1], NormRelu)
     assert not Run(MNIST, MNIST.recipe("lesson"), plan=Plan(), fuse=False).fused
-    monkeypatch.setattr("train.run.library", lambda: None)
+    monkeypatch.setattr("train.learn.run.library", lambda: None)
     run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
     assert not isinstance(run.optimizer, FusedAdam) and isinstance(run.forward.features[1], nn.MaxPool2d)
 
@@ -269,7 +269,7 @@ def test_without_a_compiler_or_if_not_wanted_layers_stay_torchs(monkeypatch):
     monkeypatch.delenv("DIGITS_AND_SIGNS_FUSED")
     monkeypatch.setattr(compiled, "COMPILERS", ("no-such-compiler",))
     assert compiled._library.__wrapped__() is None
-    monkeypatch.setattr("train.fused_layers.library", lambda: None)
+    monkeypatch.setattr("train.fast.layers.library", lambda: None)
     model = build("mnist-cnn")
     assert fused(model) is model
 
@@ -280,7 +280,7 @@ def test_a_compiler_that_fails_is_told_of_and_done_without(tmp_path, monkeypatch
     broken.write_text("#!/bin/sh\necho 'error: no headers' >&2\nexit 1\n")
     broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr(compiled, "COMPILERS", (str(broken),))
-    with pytest.warns(UserWarning, match="could not compile train/native, training is slower: error: no headers"):
+    with pytest.warns(UserWarning, match="could not compile its fast layers, training is slower: error: no headers"):
         assert compiled._library.__wrapped__() is None
     assert list(tmp_path.iterdir()) == [broken]
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from train import checkpoint
-from train.fit_finder import first_loss, main, overlaps, second_loss
-from train.hand_finder import CELL, LABELS, SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many, overlap
-from train.hand_scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, worsened, yolo_sources
-from train.no_hands import KEPT, KINDS, no_hand
+from train.hands.finder import CELL, LABELS, SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many, overlap
+from train.hands.fit_finder import first_loss, main, overlaps, second_loss
+from train.hands.no_hands import KEPT, KINDS, no_hand
+from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, worsened, yolo_sources
+from train.learn import checkpoint
 
 SHIPPED = checkpoint.FOLDER / "hand-finder.safetensors"
 needs_shipped = pytest.mark.skipif(not SHIPPED.exists(), reason="the finder's checkpoint is not there")

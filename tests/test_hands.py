@@ -5,13 +5,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from train.augment_photos import centre_crops, hands
-from train.dataset import NO_CLASS, Images
-from train.fit_photos import Looked, split
-from train.hand_models import BACKBONE_FILE, HandBackbone, HandReader, seen
-from train.hands import SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
-from train.models import parameter_count
-from train.photos import list_photos, load_crops, open_hand
+from train.data.images import NO_CLASS, Images
+from train.hands.augment import centre_crops, hands
+from train.hands.crop import SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
+from train.hands.fit_photos import Looked, split
+from train.hands.networks import BACKBONE_FILE, HandBackbone, HandReader, seen
+from train.hands.photos import list_photos, load_crops, open_hand
+from train.learn.networks import parameter_count
 from train.task import LETTERS, UsageError
 
 
@@ -197,8 +197,9 @@ def test_there_are_24_letters_without_j_and_z():
 
 
 def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeypatch, capsys):
-    from train import checkpoint, fit_photos
     from train.__main__ import main
+    from train.hands import fit_photos
+    from train.learn import checkpoint
 
     monkeypatch.setattr(fit_photos, "EMPTY", 8)
     monkeypatch.setattr(fit_photos.look, "__kwdefaults__", {**fit_photos.look.__kwdefaults__, "copies": 2})

@@ -7,15 +7,34 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
-# The way of the data is the way of the files: each imports only from those before it.
-ORDER = (
-    "task machine workers images strokes ink pieces digits scribbles hands no_hands dataset mnist extra_digits "
-    "sign_csv sign_mnist photos data augment augment_photos hand_models palm_body hand_finder models layer_table "
-    "compiled fused_functions fused_layers fused_adam run step fit calibrate checkpoint export frozen hand_scenes "
-    "fit_finder fit_photos reading digit_reader lesson_sign_reader sign_reader predict evaluate_photos evaluate "
-    "evaluate_digits lesson_loop benchmark_answers benchmark __main__"
-).split()
+# The way of the data is the way of the files: a wing imports only from wings before it, a file from files before it.
+WINGS = {
+    "task": "",
+    "data": "cache pictures images mnist sign_csv sign_mnist splits",
+    "fast": "machine library functions layers adam",
+    "learn": "networks layer_table augment workers run step fit calibrate checkpoint",
+    "answer": "reading onnx frozen",
+    "digits": "strokes ink pieces normalise scribbles extra reader evaluate",
+    "hands": (
+        "crop networks palm_body finder no_hands scenes augment photos fit_finder fit_photos "
+        "reader lesson_reader evaluate"
+    ),
+    "predict": "",
+    "evaluate": "",
+    "export": "",
+    "benchmark": "lesson_loop answers __main__",
+    "__main__": "",
+}
+APART = {"digits", "hands"}  # they know nothing of each other
+PLACES = [f"{wing}.{file}".rstrip(".") for wing, files in WINGS.items() for file in files.split() or [""]]
+
+
+def place(file: Path) -> str:
+    """A file of train by its wing and name: `data.mnist`, `task`."""
+    return ".".join(file.relative_to(ROOT / "train").with_suffix("").parts)
 
 
 def imported_by(file: Path) -> set[str]:
@@ -29,24 +48,29 @@ def imported_by(file: Path) -> set[str]:
     return names
 
 
-def test_imports_within_train_run_one_way():
-    for file in (ROOT / "train").glob("*.py"):
-        if file.stem == "__init__":
-            continue
-        assert file.stem in ORDER, f"train/{file.name} has no place in the order of the data"
-        used = {name.split(".")[1] for name in imported_by(file) if name.startswith("train.")}
-        later = [name for name in used if name in ORDER and ORDER.index(name) >= ORDER.index(file.stem)]
-        assert not later, f"train/{file.name} imports {later}, which come after it"
+def test_every_file_of_train_has_a_place():
+    files = {place(file) for file in (ROOT / "train").rglob("*.py")}
+    assert {name for name in files if not name.endswith("__init__")} == set(PLACES)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_imports_within_train_run_one_way(name):
+    used = {each.removeprefix("train.") for each in imported_by(ROOT / "train" / f"{name.replace('.', '/')}.py")}
+    used &= set(PLACES)
+    later = [each for each in used if PLACES.index(each) >= PLACES.index(name)]
+    assert not later, f"{name} imports {later}, which come after it"
+    wing, others = name.split(".")[0], {each.split(".")[0] for each in used}
+    assert wing not in APART or not others & (APART - {wing}), f"{name} knows of {others & APART}"
 
 
 def test_train_imports_neither_demo_nor_gradio():
-    for file in (ROOT / "train").glob("*.py"):
+    for file in (ROOT / "train").rglob("*.py"):
         roots = {name.split(".")[0] for name in imported_by(file)}
-        assert not roots & {"demo", "gradio"}, file.name
+        assert not roots & {"demo", "gradio"}, file
 
 
 def test_importing_train_loads_no_gradio():
-    code = "import sys, train.predict, train.fit, train.data; print('gradio' in sys.modules)"
+    code = "import sys, train.predict, train.learn.fit, train.data.splits; print('gradio' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.strip() == "False"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.images import PictureError, on_ground, open_picture
+from train.data.pictures import PictureError, on_ground, open_picture
 
 
 def as_file(picture: Image.Image, form: str, **options) -> bytes:

@@ -5,11 +5,11 @@ import pytest
 import torch
 from PIL import Image
 
-from train import checkpoint
-from train.checkpoint import CheckpointError, Metadata
-from train.hands import square
-from train.lesson_sign_reader import LessonSignReader
-from train.models import build
+from train.hands.crop import square
+from train.hands.lesson_reader import LessonSignReader
+from train.learn import checkpoint
+from train.learn.checkpoint import CheckpointError, Metadata
+from train.learn.networks import build
 from train.task import ASL
 
 

@@ -10,8 +10,8 @@ import time
 import pytest
 import torch
 
-from train import machine
-from train.machine import Plan, plan
+from train.fast import machine
+from train.fast.machine import Plan, plan
 from train.task import UsageError
 
 
@@ -55,7 +55,7 @@ def test_what_does_not_exist_is_refused(wrong):
 
 FAULTS = """
 import resource, sys, torch
-from train.machine import keep_freed_memory
+from train.fast.machine import keep_freed_memory
 
 if sys.argv[1] == "keep":
     keep_freed_memory()

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from train.layer_table import layers, summary
-from train.models import AslCNN, MnistCNN, build, output_size, parameter_count, pooling_first
+from train.fast.layers import pooling_first
+from train.learn.layer_table import layers, summary
+from train.learn.networks import AslCNN, MnistCNN, build, output_size, parameter_count
 from train.task import UsageError
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train import checkpoint
-from train.hands import SIDE
-from train.no_hands import no_hand
-from train.photos import list_photos
-from train.sign_reader import SignReader
+from train.hands.crop import SIDE
+from train.hands.no_hands import no_hand
+from train.hands.photos import list_photos
+from train.hands.reader import SignReader
+from train.learn import checkpoint
 from train.task import LETTERS
 
 PHOTOS = Path(os.environ.get("HAND_PHOTOS", Path(__file__).parents[2] / "shared/data/asl-photos/phone/valid"))

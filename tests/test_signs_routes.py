@@ -12,7 +12,7 @@ from signs_page import drawn_hand, file_of
 from starlette.testclient import TestClient
 
 from demo import signs, signs_readers
-from train.reading import Reading
+from train.answer.reading import Reading
 from train.task import UsageError
 
 

@@ -11,16 +11,16 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-import train.run
-import train.step
-from train import augment
-from train.augment import AUGMENTATIONS
-from train.dataset import Images, Splits
-from train.fit import fit
-from train.machine import Plan
-from train.models import build
-from train.run import Run
-from train.step import TrainingStep, loss_of, to_input
+import train.learn.run
+import train.learn.step
+from train.data.images import Images, Splits
+from train.fast.machine import Plan
+from train.learn import augment
+from train.learn.augment import AUGMENTATIONS
+from train.learn.fit import fit
+from train.learn.networks import build
+from train.learn.run import Run
+from train.learn.step import TrainingStep, loss_of, to_input
 from train.task import ASL, MNIST
 
 RECIPES = {

@@ -16,13 +16,13 @@ from demo.training_pictures import confusion, filters, mistakes
 from demo.training_settings import Limits, layer_table, read_settings
 from demo.training_store import Store
 from demo.training_work import train
-from train import checkpoint
-from train.dataset import Images, Splits
-from train.export import to_onnx
-from train.fit import TrainingStopped, fit
-from train.machine import Plan
-from train.models import build, parameter_count
-from train.run import Run
+from train.answer.onnx import to_onnx
+from train.data.images import Images, Splits
+from train.fast.machine import Plan
+from train.learn import checkpoint
+from train.learn.fit import TrainingStopped, fit
+from train.learn.networks import build, parameter_count
+from train.learn.run import Run
 from train.task import MNIST, TASKS, UsageError
 
 SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel": 3}}

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import train.__main__ as commands
-from train import checkpoint
+from train.learn import checkpoint
 from train.task import MNIST
 
 TINY = "?tab=train&task=mnist&network=custom&channels=4&hidden=16&share=0.02&batch=64&augment=none&epochs="

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train import compiled, fused_layers
-from train.fused_functions import Winograd
-from train.fused_layers import Convolution3x3, fused
-from train.models import build
+from train.fast import layers as fused_layers
+from train.fast import library as compiled
+from train.fast.functions import Winograd
+from train.fast.layers import Convolution3x3, fused
+from train.learn.networks import build
 
 in_bfloat16 = pytest.mark.skipif(
     not hasattr(compiled.library(), "winograd_bfloat16"), reason="this processor, or its compiler, has no AVX512-BF16"
@@ -157,12 +158,12 @@ def test_the_layer_takes_the_way_that_pays_and_both_lead_to_the_same(monkeypatch
         right = torchs(layer, pool)(x := torch.randn(2, 16, 6, 6))
         ways = []
         for pays in (False, True):
-            monkeypatch.setattr("train.fused_layers._winograd_pays", lambda kind, pays=pays: pays)
+            monkeypatch.setattr("train.fast.layers._winograd_pays", lambda kind, pays=pays: pays)
             ways.append(Convolution3x3(layer, pool)(x))
         assert torch.equal(ways[0], right) and torch.allclose(ways[1], right, atol=1e-5)
         assert not torch.equal(*ways)  # rounding tells them apart
     with torch.autocast("cpu", torch.bfloat16):
-        monkeypatch.setattr("train.fused_layers._winograd_pays", lambda kind: False)
+        monkeypatch.setattr("train.fast.layers._winograd_pays", lambda kind: False)
         assert Convolution3x3(layer, pool=True)(x).dtype == torch.bfloat16
 
 
@@ -174,7 +175,7 @@ def test_it_pays_beside_torchs_only_with_threads_and_without_amx(monkeypatch):
         fused_layers.multiplies_in_bfloat16.cache_clear()
         return fused_layers._winograd_pays.__wrapped__(kind)
 
-    monkeypatch.setattr("train.fused_layers.library", Library)
+    monkeypatch.setattr("train.fast.layers.library", Library)
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
     assert not pays(torch.float32)
     monkeypatch.setattr(Library, "parallel", staticmethod(lambda: 1))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.checkpoint import load
-from train.workers import Workers
+from train.learn.checkpoint import load
+from train.learn.workers import Workers
 
 ROOT = Path(__file__).parents[1]
 FEW = [

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import torch
 
-from train import checkpoint
-from train.calibrate import faintest, temperature_for
-from train.checkpoint import Metadata
-from train.data import load_splits, load_test
-from train.dataset import Splits
-from train.extra_digits import UNSURE_BELOW, about_extra, with_extra
-from train.fit import Epoch, Event, Step, TrainingStopped, fit, judge, measure, scores_of
-from train.layer_table import summary
-from train.machine import Plan, plan
-from train.models import build, parameter_count
-from train.run import Run
-from train.sign_mnist import FORMS
+from train.data.images import Splits
+from train.data.sign_mnist import FORMS
+from train.data.splits import load_splits, load_test
+from train.digits.extra import UNSURE_BELOW, about_extra, with_extra
+from train.fast.machine import Plan, plan
+from train.learn import checkpoint
+from train.learn.calibrate import faintest, temperature_for
+from train.learn.checkpoint import Metadata
+from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, measure, scores_of
+from train.learn.layer_table import summary
+from train.learn.networks import build, parameter_count
+from train.learn.run import Run
+from train.learn.workers import Workers, join, threads_each
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
-from train.workers import Workers, join, threads_each
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,9 +83,9 @@ def _summary(arguments: list[str]) -> int:
 
 
 def _train_photos(options: argparse.Namespace) -> int:
-    from train import fit_photos
-    from train.hand_models import HandBackbone
-    from train.photos import list_photos, load_crops
+    from train.hands import fit_photos
+    from train.hands.networks import HandBackbone
+    from train.hands.photos import list_photos, load_crops
 
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")

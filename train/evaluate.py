@@ -5,11 +5,12 @@ import json
 import sys
 from pathlib import Path
 
-from train import checkpoint, evaluate_photos
-from train.data import load_test
-from train.fit import Measure, measure
-from train.machine import plan
-from train.sign_mnist import FORMS
+from train.data.sign_mnist import FORMS
+from train.data.splits import load_test
+from train.fast.machine import plan
+from train.hands import evaluate as evaluate_photos
+from train.learn import checkpoint
+from train.learn.fit import Measure, measure
 from train.task import TASKS, Task, UsageError, task_named
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
-from train.images import open_picture
-from train.reading import Reading
+from train.answer.reading import Reading
+from train.data.pictures import open_picture
 from train.task import TASKS, UsageError
 
 BATCH = 32  # pictures read together: opened by threads, then one pass through the network
@@ -21,10 +21,10 @@ def reader_for(task: str, checkpoint: Path | None = None):
     Raises CheckpointError if the checkpoint is missing or cannot be used.
     """
     if task == "mnist":
-        from train.digit_reader import DigitReader
+        from train.digits.reader import DigitReader
 
         return DigitReader(checkpoint)
-    from train.sign_reader import SignReader
+    from train.hands.reader import SignReader
 
     return SignReader(checkpoint)
 

@@ -7,8 +7,25 @@ from dataclasses import dataclass, field, fields, replace
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements, which a still picture cannot show
 
 
+class Message(str):
+    """A sentence for people, in English, with the code and the values by which a page says it in another language."""
+
+    code: str
+    values: dict
+
+    def __new__(cls, template: str, code: str = "", **values):
+        """`template` has {places} for the values; one without values is taken as it is."""
+        message = super().__new__(cls, template.format(**values) if values else template)
+        message.code, message.values = code, values
+        return message
+
+
 class UsageError(ValueError):
-    """A request that cannot be met, said in the user's words. Command lines and pages show it as it is."""
+    """A request that cannot be met, said in the user's words: command lines show it as it is, pages by its code."""
+
+    def __init__(self, message: str = "", code: str = "", **values):
+        self.message = message if isinstance(message, Message) else Message(message, code, **values)
+        super().__init__(str(self.message))
 
 
 @dataclass(frozen=True)
@@ -17,13 +34,13 @@ class Recipe:
 
     name: str
     explanation: str  # one sentence for people who choose a recipe
-    network: str  # a key of models.NETWORKS
+    network: str  # a key of learn.networks.NETWORKS
     epochs: int
     batch_size: int
     learning_rate: float  # the peak, where the schedule varies it
     optimizer: str = "adam"  # adam, adamw, sgd (Nesterov momentum)
     betas: tuple[float, float] = (0.9, 0.999)  # Adam's; SGD takes the first as its momentum
-    schedule: str = "constant"  # constant, onecycle, cosine, linear: see fit.learning_rate_factor
+    schedule: str = "constant"  # constant, onecycle, cosine, linear: see learn/run.py
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     augment: str = "none"  # a key of augment.AUGMENTATIONS

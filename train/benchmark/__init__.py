@@ -1,0 +1,1 @@
+"""This machine measured: python -m train.benchmark"""

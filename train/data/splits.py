@@ -1,0 +1,34 @@
+"""The front door to the data: a task's training images split in two, or its test images."""
+
+from pathlib import Path
+
+from train.data import mnist, sign_mnist
+from train.data.images import Images, Splits, split
+from train.task import Recipe, Task
+
+
+def load_splits(
+    task: Task, recipe: Recipe, *, folder: Path | None = None, form: str | None = None, seed: int = 0
+) -> Splits:
+    """The task's training images, a seeded share of them set aside for validation.
+
+    Args:
+        folder: where the data lies, if not in the usual places.
+        form: how Sign Language MNIST's labels are numbered, where the file alone cannot tell.
+        seed: of the split. The recipe says how large the shares are.
+
+    Raises UsageError if the data is missing or faulty.
+    """
+    if task.name == "mnist":
+        images, groups = mnist.load(train=True, folder=folder), None
+    else:
+        images = sign_mnist.load(train=True, folder=folder, form=form)
+        groups = sign_mnist.near_copies(images)
+    return split(images, recipe.validation_share, seed=seed, share=recipe.share, groups=groups)
+
+
+def load_test(task: Task, *, folder: Path | None = None, form: str | None = None) -> Images:
+    """The task's test images: for the final figure, never for training or for choosing. Raises UsageError."""
+    if task.name == "mnist":
+        return mnist.load(train=False, folder=folder)
+    return sign_mnist.load(train=False, folder=folder, form=form)

@@ -1,0 +1,1 @@
+"""Handwritten digits: strokes, ink, pieces, normalise, scribbles, extra, reader, evaluate."""

@@ -1,0 +1,207 @@
+"""Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none worth the name."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from train.answer.frozen import Frozen
+from train.answer.reading import Reading, class_activation, ranked, refused
+from train.data.pictures import open_picture
+from train.digits.ink import LONGEST, find_ink
+from train.digits.normalise import even_out, upright_line
+from train.digits.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
+from train.digits.strokes import extent, redraw
+from train.learn import checkpoint
+
+NOTHING = "Nothing is drawn here yet."
+ONLY_A_DOT = "That is only a dot."
+TOO_SMALL = "That is too small to be read. Draw it larger."
+NO_DIGIT = "This does not look like a digit."
+SMALLEST = 0.08  # of the longer side: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
+APART = 2  # digits of one number are nearer to each other than so many times the largest; dots and crumbs are not
+WIDE = 1.15  # width by height from which ink may be two digits that touch
+RESERVE = 0.5  # an answer with less confidence is given with "not sure"; below the checkpoint's `unsure_below`, none is
+PART_FROM = 0.6  # ink is parted if all its parts together read better than that
+DOUBTFUL = 1 / 3  # of the pieces on a sheet being no digits, the others are none either: a scribble has parts like a 1
+MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
+
+
+class DigitReader:
+    """Loads a checkpoint once; then reads any number of pictures or drawings."""
+
+    longest = 2 * LONGEST  # pixels of a picture; what is longer may be shrunk to this before it comes here
+
+    def __init__(self, path: Path | str | None = None):
+        """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
+        model, self.about = checkpoint.load(path or checkpoint.default_path("mnist"), "mnist")
+        self.classifier, self.network = model.classifier, Frozen(model, self.about)
+
+    def read(self, picture) -> list[Reading]:
+        """The digits of one picture (a path, bytes, PIL image or array), line by line, from left to right.
+
+        At least one reading: where there is no digit, it has no label, and its note says why. Raises PictureError.
+        """
+        return self.read_many([picture])[0]
+
+    def read_many(self, pictures: Sequence) -> list[list[Reading]]:
+        """The readings of each picture; one pass through the network for all. Raises PictureError."""
+        return [self._read_ink(open_picture(picture)) for picture in pictures]
+
+    def read_strokes(self, strokes: Sequence[np.ndarray], size: tuple[float, float]) -> list[Reading]:
+        """The digits of a drawing whose movements are known: their thickness does not matter.
+
+        Args:
+            strokes: (n, 2) arrays of points, x right and y down.
+            size: width and height of the sheet, in the same unit.
+        """
+        strokes = [np.asarray(stroke, dtype=np.float64).reshape(-1, 2) for stroke in strokes if len(stroke)]
+        if not strokes:
+            return [refused(NOTHING)]
+        left, top, right, bottom = extent(strokes)
+        dot = DOT * max(size)
+        if max(right - left, bottom - top) < SMALLEST * max(size):
+            note = ONLY_A_DOT if max(right - left, bottom - top) < dot else TOO_SMALL
+            return [refused(note, box=(left, top, right, bottom))]
+
+        def of(group: Piece) -> list[np.ndarray]:
+            return [strokes[index] for index in group.labels]
+
+        groups = self._settled(stroke_groups(strokes, dot)[:MOST_DIGITS], lambda group: redraw(of(group)))
+        return self._answers([redraw(of(group)) for group in groups], [extent(of(group)) for group in groups])
+
+    def _read_ink(self, picture: Image.Image) -> list[Reading]:
+        ink = find_ink(picture)
+        if ink is None:
+            return [refused(NOTHING)]
+        height, width = ink.strength.shape
+        whole = (ink.left * ink.scale, ink.top * ink.scale,
+                 (ink.left + width) * ink.scale, (ink.top + height) * ink.scale)  # fmt: skip
+        if max(width, height) < max(DOT / 2 * max(picture.size) / ink.scale, 5):
+            return [refused(ONLY_A_DOT, box=whole)]
+        sheet = sheet_of(ink)
+        groups = self._settled(sheet.groups[:MOST_DIGITS], lambda group: even_out(sheet.cut(group)[0]))
+        parts = [
+            (part, x + ink.left, y + ink.top) for group in groups for part, x, y in self._parted(*sheet.cut(group))
+        ]
+        seen, boxes = [], []
+        for part, x, y in parts:
+            picture28 = even_out(part)
+            if picture28 is not None:
+                seen.append(picture28)
+                box = (x, y, x + part.shape[1], y + part.shape[0])
+                boxes.append(tuple(edge * ink.scale for edge in box))
+        return self._answers(seen, boxes) if seen else [refused(ONLY_A_DOT, box=whole)]
+
+    def _settled(self, groups: list[Piece], see: Callable[[Piece], np.ndarray]) -> list[Piece]:
+        """Join neighbours that read better as one digit than as two. `see` gives a group's (28, 28) picture."""
+        pairs = close_pairs(groups) if len(groups) > 1 else []
+        if not pairs:
+            return groups
+        joint = [groups[first].with_(groups[second]) for first, second in pairs]
+        seen = [see(group) for group in (*groups, *joint)]
+        blank = np.zeros((28, 28), np.uint8)
+        sure = self.probabilities(np.stack([blank if each is None else each for each in seen])).max(axis=1)
+        alone, both = sure[: len(groups)], sure[len(groups) :]
+        taken, result = set(), []
+        for index in np.argsort(-both).tolist():
+            first, second = pairs[index]
+            if not taken & {first, second} and both[index] > alone[first] * alone[second]:
+                taken |= {first, second}
+                result.append(joint[index])
+        return in_reading_order(result + [group for index, group in enumerate(groups) if index not in taken])
+
+    def _parted(self, strength: np.ndarray, x: int, y: int) -> list[tuple[np.ndarray, int, int]]:
+        """Ink that is too wide for one digit, parted so that all parts together read best; otherwise as it is.
+
+        Every stretch between two of the places to cut is read as a digit; the best row of stretches is found as the
+        best way from the left end to each place (dynamic programming).
+        """
+        height, width = strength.shape
+        if width < WIDE * height or height < 8:
+            return [(strength, x, y)]
+        places = [0, *cuts(strength), width]
+        stretches = [
+            (left, right)
+            for right in range(1, len(places))
+            for left in range(right)
+            if 0.15 * height < places[right] - places[left] < WIDE * height
+        ]
+        seen = [even_out(strength[:, places[left] : places[right]]) for left, right in stretches]
+        blank = np.zeros((28, 28), np.uint8)
+        maps, scores = self.network(np.stack([blank if part is None else part for part in seen])[:, None])
+        # parts in which there is little to see prove nothing: M and w would be 111
+        sure = self._softmax(scores).max(axis=1) * (_strengths(maps) >= self.about.faint_below)
+        best = {0: (1.0, [])}
+        for (left, right), confidence in zip(stretches, sure.tolist(), strict=True):
+            if left in best and best[left][0] * confidence > best.get(right, (0.0,))[0]:
+                best[right] = best[left][0] * confidence, [*best[left][1], places[left]]
+        together, starts = best.get(len(places) - 1, (0.0, []))
+        whole = even_out(strength) if width < 1.5 * height else None  # no digit is wider
+        alone = 0.0 if whole is None else float(self.probabilities(whole[None]).max())
+        too_narrow = width < 0.4 * height * len(starts)  # letters fall apart into many strokes, numbers do not
+        if together <= max(alone, PART_FROM) or too_narrow:
+            return [(strength, x, y)]
+        ends = [*starts[1:], width]
+        return [(strength[:, left:right], x + left, y) for left, right in zip(starts, ends, strict=True)]
+
+    def probabilities(self, seen: np.ndarray) -> np.ndarray:
+        """(N, 28, 28) uint8 -> (N, 10) float32, calibrated."""
+        return self._softmax(self.network(seen[:, None])[1])
+
+    def _answers(self, seen: list[np.ndarray], boxes) -> list[Reading]:
+        """One reading for each 28 x 28 picture."""
+        maps, scores = self.network(np.stack(seen)[:, None])
+        heats = class_activation(maps, self._gradient(maps, scores.argmax(axis=1)))
+        each = zip(self._softmax(scores), _strengths(maps), seen, heats, boxes, strict=True)
+        readings = [self._answer(*one) for one in each]
+        strange = sum(reading.label is None for reading in readings)
+        if len(readings) > 1 and (strange >= DOUBTFUL * len(readings) or _scattered(boxes)):
+            return [replace(reading, label=None, note=reading.note or NO_DIGIT) for reading in readings]
+        return readings
+
+    def _gradient(self, maps: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """The gradient of each picture's winning score by its feature maps (N, C, h, w)."""
+        last = self.classifier[-1]
+        if len(self.classifier) == 2 and isinstance(last, torch.nn.Linear):
+            return last.weight.detach().numpy()[answers].reshape(maps.shape)  # one layer: its weights are the gradient
+        with torch.enable_grad():
+            at = torch.from_numpy(maps).requires_grad_()
+            scores = self.classifier(at)[range(len(answers)), answers]
+            return torch.autograd.grad(scores.sum(), at)[0].numpy()
+
+    def _answer(self, probabilities, strength, seen, heat, box) -> Reading:
+        top = ranked(self.about.labels, probabilities)
+        (label, confidence), (second, second_confidence) = top[:2]
+        about = {"top": top, "seen": seen, "heat": heat, "box": box}
+        # whatever it says of it, it saw little that digits have; but in a plain line there is little to see
+        if strength < self.about.faint_below and not upright_line(seen):
+            return Reading(None, confidence, note=NO_DIGIT, **about)
+        if confidence < self.about.unsure_below:
+            torn = confidence + second_confidence > 0.75
+            note = f"Not sure: {label} or {second}." if torn else NO_DIGIT
+            return Reading(None, confidence, note=note, **about)
+        note = f"Not sure: {label} or {second}." if confidence < RESERVE else ""
+        return Reading(label, confidence, note=note, **about)
+
+    def _softmax(self, scores: np.ndarray) -> np.ndarray:
+        powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.about.temperature)
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _scattered(boxes) -> bool:
+    """Whether most of the boxes (left, top, right, bottom) are far from all others, for their size."""
+    boxes = np.array(boxes)
+    largest = (boxes[:, 2:] - boxes[:, :2]).max()
+    across, down = (np.maximum(boxes[:, None, side] - boxes[None, :, side + 2], 0) for side in (0, 1))
+    gaps = np.maximum(across, across.T) + np.maximum(down, down.T)
+    np.fill_diagonal(gaps, np.inf)
+    return np.median(gaps.min(axis=1)) > APART * largest
+
+
+def _strengths(maps: np.ndarray) -> np.ndarray:
+    """(N, C, h, w) feature maps -> (N,): each picture's as one vector, its length."""
+    return np.linalg.norm(maps.reshape(len(maps), -1), axis=1)

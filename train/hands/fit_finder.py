@@ -1,0 +1,236 @@
+"""Train the hand finder's head: python -m train.hands.fit_finder --yolo DIR --boxed DIR FILE --cut-outs DIR --out FILE.
+
+The body is taken from the checkpoint to start with and stays as it is, so each scene goes through it only once.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.hands.finder import (
+    CELL,
+    LABELS,
+    QUICK,
+    SIDE,
+    HandFinder,
+    boxes_of,
+    closer,
+    closer_boxes_of,
+    find_many,
+    first_look,
+)
+from train.hands.scenes import (
+    Scene,
+    Source,
+    boxed_sources,
+    cut_out_sources,
+    empty_sources,
+    scene,
+    worsened,
+    yolo_sources,
+)
+from train.learn import checkpoint
+from train.learn.checkpoint import Metadata
+from train.task import UsageError
+
+EMPTY = 0.3  # share of scenes without a hand
+HELD_OUT = 10  # one in so many sources is kept to choose the least score
+BATCH = 64
+CELLS = SIDE // CELL
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Scenes as a body sees them, so that its head can be trained without it."""
+
+    features: Tensor  # (N, C, H, W) bfloat16
+    boxes: Tensor  # (N, 4) float32, pixels of the scene; nan where there is no hand
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What scenes are made of."""
+
+    groups: list[list[Source]]  # each as likely as the others
+    grounds: list[Source]
+
+    def see(self, finder: HandFinder, near: bool, count: int, seed: int) -> Seen:
+        """New scenes, and what the body of the finder's first look, or of its second if near, makes of them."""
+        body = finder.backbone() if near else finder.body
+        rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+        features, boxes, began = [], [], time.perf_counter()
+        for start in range(0, count, 32):
+            chosen = [self.groups[rng.integers(len(self.groups))] for _ in range(min(32, count - start))]
+            scenes = [scene(group, self.grounds, EMPTY, rng, near) for group in chosen]
+            if near:
+                scenes = [scenes[i] if scenes[i].box else _misled(finder, scenes[i], rng) for i in range(len(scenes))]
+            pixels = torch.from_numpy(np.stack([one.pixels for one in scenes])).permute(0, 3, 1, 2).float() / 255
+            pixels = worsened(pixels, generator).contiguous(memory_format=torch.channels_last)
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
+                features.append(body(pixels).bfloat16().contiguous())
+            boxes += [one.box or (float("nan"),) * 4 for one in scenes]
+            if start // 32 % 50 == 0:
+                print(f"{start}/{count} scenes, {time.perf_counter() - began:.0f} s", flush=True)
+        return Seen(torch.cat(features), torch.tensor(boxes))
+
+
+def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene:
+    """An empty scene as the second look would see it: around what the first look takes for a hand. Or as it is."""
+    if rng.random() < 0.3:
+        return empty
+    picture = Image.fromarray(empty.pixels)
+    return replace(empty, pixels=closer(picture, first_look(finder, [picture])[0][0][1]).of(picture))
+
+
+def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
+    """How wrong answers (N, 5, 12, 12) are for boxes (N, 4): focal loss (Lin et al. 2017) and the boxes' overlap."""
+    left, top, right, bottom = (side.view(-1, 1, 1) for side in boxes.unbind(1))
+    place = CELL * (torch.arange(CELLS) + 0.5)
+    off_x = (place.view(1, 1, -1) - (left + right) / 2) / (right - left).clamp(min=CELL)
+    off_y = (place.view(1, -1, 1) - (top + bottom) / 2) / (bottom - top).clamp(min=CELL)
+    off = (off_x**2 + off_y**2).sqrt().nan_to_num(9.0)  # in boxes, from the middle
+    nearest = off == off.flatten(1).amin(1).view(-1, 1, 1)
+    inside = (off < 0.25) | (nearest & (off < 2))
+    judged = inside | (off > 0.45)  # between the two either answer is fine
+    logits = answers[:, 0]
+    wrong = torch.where(inside, 1 - logits.sigmoid(), logits.sigmoid())
+    focal = wrong**2 * F.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none") * judged
+    best = logits.flatten(1).amax(1)
+    present = F.binary_cross_entropy_with_logits(best, (~boxes[:, 0].isnan()).float())
+    said = boxes_of(answers).permute(0, 2, 3, 1)[inside]
+    true = boxes.view(-1, 1, 1, 4).expand(-1, CELLS, CELLS, -1)[inside]
+    return focal.sum() / inside.sum().clamp(min=1) + 0.5 * present + (1 - overlaps(said, true)).mean()
+
+
+def second_loss(answers: Tensor, boxes: Tensor) -> Tensor:
+    """How wrong the second look's answers (N, 5) are for boxes (N, 4)."""
+    hand = ~boxes[:, 0].isnan()
+    present = F.binary_cross_entropy_with_logits(answers[:, 0], hand.float())
+    return present + 2 * (1 - overlaps(closer_boxes_of(answers)[hand], boxes[hand])).mean()
+
+
+def overlaps(a: Tensor, b: Tensor) -> Tensor:
+    """Generalised intersection over union (Rezatofighi et al. 2019) of boxes (N, 4) and boxes (N, 4), -1..1."""
+    both = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
+    around = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
+    either = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - both
+    return both / either - (around - either) / around
+
+
+def fit_head(head: nn.Module, loss: Callable, seen: Seen, epochs: int, seed: int, rate: float = 2e-3) -> None:
+    """Train a head on what its body saw."""
+    torch.manual_seed(seed)
+    head.train()
+    steps = epochs * (len(seen.boxes) // BATCH)
+    optimiser = torch.optim.AdamW(head.parameters(), rate, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
+    for epoch in range(epochs):
+        total, began = 0.0, time.perf_counter()
+        order = torch.randperm(len(seen.boxes))
+        for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
+            with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
+                answers = head(seen.features[rows].float())
+            value = loss(answers.float(), seen.boxes[rows])
+            optimiser.zero_grad()
+            value.backward()
+            optimiser.step()
+            schedule.step()
+            total += value.item() * BATCH / len(order)
+        print(f"epoch {epoch + 1}: loss {total:.3f}, {time.perf_counter() - began:.0f} s", flush=True)
+    head.eval()
+
+
+def choose_least(finder: HandFinder, held_out: list[Source], seed: int, count: int = 300) -> dict[str, float]:
+    """Set the score from which a hand counts as found, by photos and empty scenes that were not trained on.
+
+    98 % of the empty ones must be refused, but not more than 1 % of the photos. Returns the shares found.
+    """
+    rng = np.random.default_rng(seed)
+    photos = [source for source in held_out if source.box and not source.cut_out]
+    chosen = [photos[index] for index in rng.permutation(len(photos))[:count]]
+    empty = [scene(photos, held_out, 1.0, rng).pixels for _ in range(count)]
+    hands = [one.score for file in chosen for one in find_many(finder, [Image.open(file.file).convert("RGB")])]
+    nothing = [one.score for pixels in empty for one in find_many(finder, [pixels])]
+    least = min(np.quantile(nothing, 0.98), np.quantile(hands, 0.01))
+    if np.quantile(nothing, 0.98) < np.quantile(hands, 0.01):
+        least = (np.quantile(nothing, 0.98) + np.quantile(hands, 0.01)) / 2
+    finder.least.fill_(float(least))
+    return {"least": float(least), "photos_found": float(np.mean(np.array(hands) >= least)),
+            "empty_refused": float(np.mean(np.array(nothing) < least)), "of": count}  # fmt: skip
+
+
+def split(sources: list[Source]) -> tuple[list[Source], list[Source]]:
+    """To train on, and held out; copies of one photo, named alike up to the first underscore, stay together."""
+    names = sorted({source.file.name.split("_")[0] + source.file.parent.name for source in sources})
+    kept = set(names[::HELD_OUT])
+    out = [source.file.name.split("_")[0] + source.file.parent.name in kept for source in sources]
+    return [s for s, o in zip(sources, out, strict=True) if not o], [s for s, o in zip(sources, out, strict=True) if o]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m train.hands.fit_finder", description=__doc__.splitlines()[0])
+    parser.add_argument("--yolo", type=Path, action="append", default=[], metavar="DIR", help="images/ and labels/")
+    parser.add_argument("--boxed", type=Path, nargs=2, action="append", default=[], metavar=("DIR", "FILE"),
+                        help="pictures, and a JSON file {name: [left, top, right, bottom]}, relative")  # fmt: skip
+    parser.add_argument("--cut-outs", type=Path, action="append", default=[], metavar="DIR", help="hands on black")
+    parser.add_argument("--empty", type=Path, action="append", default=[], metavar="DIR", help="pictures without hands")
+    parser.add_argument("--leave-out", default="", metavar="WORD", help="use no picture with this word in its path")
+    parser.add_argument("--scenes", type=int, default=12000)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=Path, default=checkpoint.FOLDER / "hand-finder.safetensors")
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        fit_finder(options)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def fit_finder(options: argparse.Namespace) -> None:
+    """All steps of the command line."""
+    began = time.perf_counter()
+    groups = [yolo_sources(folder) for folder in options.yolo]
+    groups += [boxed_sources(*pair) for pair in options.boxed] + [
+        cut_out_sources(folder) for folder in options.cut_outs
+    ]
+    if options.leave_out:
+        groups = [[s for s in group if options.leave_out not in str(s.file)] for group in groups]
+    parts = [split(group) for group in groups if group]
+    if not parts:
+        raise UsageError("give pictures with hands: --yolo, --boxed or --cut-outs")
+    empty = [source for folder in options.empty for source in empty_sources(folder)]
+    trained, held_out = [part[0] for part in parts], [source for part in parts for source in part[1]]
+    grounds = [source for part in trained for source in part if not source.cut_out]
+    grounds += empty * max(1, len(grounds) // (4 * max(len(empty), 1)))  # a fifth of the grounds
+    stock = Stock(trained, grounds)
+    torch.manual_seed(options.seed)
+    finder = HandFinder()
+    finder.body.load_state_dict(checkpoint.load(options.start)[0].body.state_dict())
+    finder.eval().to(memory_format=torch.channels_last)
+    whole = stock.see(finder, False, options.scenes, options.seed)
+    fit_head(finder.head, first_loss, whole, options.epochs, options.seed)
+    near = stock.see(finder, True, options.scenes, options.seed + 1)
+    fit_head(finder.closer, second_loss, near, options.epochs, options.seed, rate=1e-3)
+    figures = choose_least(finder, held_out, options.seed)
+    print(figures)
+    about = Metadata("asl", "hand-finder", LABELS, 0.0, 1.0, (3, SIDE, SIDE), epochs=options.epochs, seed=options.seed,
+                     date=str(date.today()), notes=figures | {"scenes": options.scenes})  # fmt: skip
+    checkpoint.save(options.out, finder.half(), about)  # half precision is enough, and half the size
+    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - began:.0f} s in all")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The photo network: a backbone that knows hands, and a small head that learns letters.
+
+The backbone is the convolutional part of MediaPipe's hand landmark model (Zhang et al., "MediaPipe Hands", 2020;
+Apache License 2.0), trained there on a great many real and rendered hands. It is kept as it is; what is trained
+here is the head. Its layers are those of EfficientNet (Tan and Le, 2019): inverted bottlenecks with depthwise
+convolutions.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+BACKBONE_FILE = Path(__file__).parents[2] / "assets" / "hand-backbone.safetensors"
+FEATURES = 1152
+SEEN = 5 * FEATURES  # what the head gets for a crop
+# kernel, feature maps, stride of the first, expansion, blocks
+STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),
+          (5, 192, 2, 6, 4))  # fmt: skip
+
+
+class SamePadConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow does it: with stride 2, an odd pixel of padding goes right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        pads = []
+        for size in (x.shape[-1], x.shape[-2]):
+            padding = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+            pads += [padding // 2, padding - padding // 2]
+        if len(set(pads)) == 1:
+            return F.conv2d(x, self.weight, self.bias, self.stride, pads[0], 1, self.groups)
+        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride, 0, 1, self.groups)
+
+
+class Bottleneck(nn.Module):
+    """1x1 convolution to more feature maps, depthwise convolution, 1x1 convolution to fewer; added to the input."""
+
+    def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int, project: bool = True):
+        super().__init__()
+        inner = before * expansion
+        self.expand = nn.Conv2d(before, inner, 1) if expansion > 1 else None
+        self.depthwise = SamePadConv2d(inner, inner, kernel, stride, groups=inner)
+        self.project = nn.Conv2d(inner, after, 1) if project else None
+        self.residual = project and before == after and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = x if self.expand is None else F.relu6(self.expand(x))
+        inner = F.relu6(self.depthwise(inner))
+        if self.project is None:
+            return inner
+        out = self.project(inner)
+        return x + out if self.residual else out
+
+
+class HandBackbone(nn.Module):
+    """(N, 3, H, W) in 0..1 -> (N, 1152, H/32, W/32). 2,568,096 parameters. Sides must be multiples of 32."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = SamePadConv2d(3, 24, 3, stride=2)
+        blocks, before = [], 24
+        for kernel, maps, stride, expansion, count in STAGES:
+            for number in range(count):
+                blocks.append(Bottleneck(before, maps, kernel, stride if number == 0 else 1, expansion))
+                before = maps
+        blocks.append(Bottleneck(before, FEATURES, 3, 1, 6, project=False))
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(F.relu6(self.stem(x)))
+
+    def load_pretrained(self, file: Path = BACKBONE_FILE) -> "HandBackbone":
+        """Take the weights that know hands; returns itself."""
+        self.load_state_dict(load_file(file))
+        return self
+
+
+def seen(maps: Tensor) -> Tensor:
+    """Feature maps (N, 1152, H, W) -> (N, 5760, 1, 1): their means over the whole crop and over its quarters.
+
+    So the head knows which features there are, and roughly where.
+    """
+    pooled = [F.adaptive_avg_pool2d(maps, size).flatten(1) for size in (1, 2)]
+    return torch.cat(pooled, 1)[..., None, None]
+
+
+class HandHead(nn.Module):
+    """What learns: (N, 5760, 1, 1), a crop as the backbone saw it -> (N, classes)."""
+
+    def __init__(self, classes: int = 24, hidden: int = 256):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(),
+            nn.BatchNorm1d(SEEN),
+            nn.Dropout(0.3),
+            nn.Linear(SEEN, hidden),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.Linear(hidden, classes),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+class HandReader(nn.Module):
+    """The photo network: (N, 3, 192, 192) in 0..1 -> (N, classes). The backbone, then the head."""
+
+    def __init__(self, classes: int = 24, hidden: int = 256):
+        super().__init__()
+        self.backbone = HandBackbone().requires_grad_(False)
+        self.head = HandHead(classes, hidden)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(seen(self.backbone(x)))

@@ -1,0 +1,1 @@
+"""Networks learn: networks, layer_table, augment, workers, run, step, fit, calibrate, checkpoint."""

@@ -1,0 +1,171 @@
+"""Training as a generator of events: the command line prints them, the browser plots them, a test steps them."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from train.data.images import Images, Splits
+from train.fast.machine import Plan, keep_freed_memory
+from train.learn.run import Run
+from train.learn.step import TrainingStep, generator_for, precision, to_input
+from train.task import Task
+
+
+class TrainingStopped(RuntimeError):
+    """Training cannot go on; the message says why. The run's network holds the last good weights."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some training steps were made. Loss and accuracy (0..1) are over the images since the last Step."""
+
+    epoch: int  # from 1
+    epochs: int
+    step: int  # within the epoch, from 1
+    steps: int  # in an epoch
+    loss: float
+    accuracy: float
+    images_per_second: float
+
+    @property
+    def progress(self) -> float:
+        """Share of the whole run that is done, 0..1."""
+        return (self.epoch - 1 + self.step / self.steps) / self.epochs
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch has ended. Losses and accuracies (0..1) are sums over images, divided by their number."""
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float  # since fit was started
+    seconds_left: float
+
+
+Event = Step | Epoch
+
+
+def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
+    """Train to the end of the recipe, yielding a Step at most each `every` seconds and an Epoch after each epoch.
+
+    Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. The data
+    is moved to the device once. The randomness of a step depends on the seed and the step's number alone, so
+    that a restored run repeats it: on a CPU the weights are bitwise those of an unbroken run.
+
+    Raises TrainingStopped if the loss is no longer finite.
+    """
+    recipe, plan = run.recipe, run.plan
+    if plan.device == "cpu":
+        torch.set_num_threads(plan.threads)
+        keep_freed_memory()
+    elif plan.device.startswith("cuda"):
+        torch.set_float32_matmul_precision("high")  # TF32
+        torch.backends.cudnn.benchmark = True  # batches are all of one size: the fastest way is worth looking for
+    splits = splits.to(plan.device)
+    count = len(splits.train)
+    steps = math.ceil(count / recipe.batch_size)
+    started, started_at = time.perf_counter(), run.steps_done
+    descend = TrainingStep(run, splits.train)
+    _remember(run)
+    ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
+    for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
+        order = torch.randperm(count, generator=generator_for(run.seed, -epoch)).to(plan.device)
+        clock = time.perf_counter()
+        run.model.train()
+        for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
+            batch = order[(step - 1) * recipe.batch_size : step * recipe.batch_size]
+            descend(batch, progress=run.steps_done / (steps * recipe.epochs))
+            if time.perf_counter() - clock >= every or step == steps:
+                sums = descend.take_sums()
+                run.sums += sums
+                loss, correct, images = sums.tolist()
+                _check_finite(run, loss)
+                speed = images / (time.perf_counter() - clock) * run.workers.count
+                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed)
+                run.model.train()  # whoever looked at the network may have switched it
+                clock = time.perf_counter()
+        loss, correct, images = run.workers.total(run.sums, plan.device).tolist()
+        run.sums.zero_()
+        run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
+        validation = judge(run.validation_scores, splits.validation.labels)
+        seconds = time.perf_counter() - started
+        left = seconds / max(run.steps_done - started_at, 1) * (steps * recipe.epochs - run.steps_done)
+        yield Epoch(epoch, recipe.epochs, loss / images, correct / images, validation.loss, validation.accuracy,
+                    seconds, left)  # fmt: skip
+    run.model.eval()
+    run.result.eval()
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a network did on labelled images."""
+
+    count: int
+    correct: int
+    loss: float  # mean cross-entropy per image
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers, 0..1."""
+        return self.correct / self.count
+
+
+def scores_of(model: nn.Module, images: Images, task: Task, plan: Plan, batch_size: int = 500) -> Tensor:
+    """The network's scores (N, classes) float32 for all images, without augmentation, on the plan's device."""
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode(), precision(plan):
+        parts = [
+            model(to_input(images.pixels[at : at + batch_size].to(plan.device), task.mean, task.std)).float()
+            for at in range(0, len(images), batch_size)
+        ]
+    model.train(was_training)
+    return torch.cat(parts)
+
+
+def measure(model: nn.Module, images: Images, task: Task, plan: Plan) -> Measure:
+    """Loss and right answers over all images: sums over images, not means of batch means."""
+    return judge(scores_of(model, images, task, plan), images.labels)
+
+
+def judge(scores: Tensor, labels: Tensor) -> Measure:
+    """Loss and right answers of scores (N, classes) against labels (N,) on any device."""
+    labels = labels.to(scores.device)
+    loss = F.cross_entropy(scores, labels, reduction="sum").item()
+    return Measure(len(labels), int((scores.argmax(1) == labels).sum()), loss / len(labels))
+
+
+def _check_finite(run: Run, loss: float) -> None:
+    if math.isfinite(loss):
+        _remember(run)
+        return
+    with torch.no_grad():
+        run.model.load_state_dict({n: t for n, t in run.good.items() if not n.startswith("average.")})
+        if run.average is not None:
+            prefix = "average."
+            run.average.load_state_dict({n[len(prefix) :]: t for n, t in run.good.items() if n.startswith(prefix)})
+    run.model.eval()
+    raise TrainingStopped(
+        "The loss is no longer a number: the weights grew without bound. The last good weights are kept. "
+        f"Try a smaller learning rate than {run.recipe.learning_rate:g}."
+    )
+
+
+def _remember(run: Run) -> None:
+    """Keep a copy of the weights if they are finite: a step may spoil them before the loss shows it."""
+    tensors = dict(run.model.state_dict())
+    if run.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in run.average.state_dict().items()}
+    norms = torch._foreach_norm([tensor for tensor in tensors.values() if tensor.is_floating_point()])
+    if math.isfinite(float(torch.stack(norms).sum())):
+        run.good = {name: tensor.detach().clone() for name, tensor in tensors.items()}

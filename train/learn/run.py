@@ -1,0 +1,137 @@
+"""A training run: the network, its optimiser, and how far it has come."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from train.fast.adam import FusedAdam
+from train.fast.layers import quickest
+from train.fast.library import library
+from train.fast.machine import Plan
+from train.learn.augment import AUGMENTATIONS
+from train.learn.networks import build
+from train.learn.workers import ALONE, Workers
+from train.task import Recipe, Task, UsageError
+
+
+class Run:
+    """A training run: network, optimiser and how far it has come. What `fit` advances and `state` keeps."""
+
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        *,
+        seed: int = 0,
+        plan: Plan | None = None,
+        model: nn.Module | None = None,
+        workers: Workers = ALONE,
+        fuse: bool = True,
+    ):
+        """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there.
+
+        Args:
+            fuse: on a CPU, compute neighbouring layers together (train/fast/layers.py), if there is a C++ compiler.
+        """
+        if recipe.augment not in AUGMENTATIONS:
+            raise UsageError(f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
+        learning_rate_factor(recipe.schedule, 0.0)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = model if model is not None else build(recipe.network, **recipe.options)
+        plan = plan or Plan()
+        self.task, self.recipe, self.seed, self.plan, self.workers = task, recipe, seed, plan, workers
+        self.model = model.to(plan.device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model) if recipe.average else None
+        self.recorded = records_steps(plan, workers)
+        self.fused = fuse and plan.device == "cpu" and not self.recorded and library() is not None
+        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, self.fused)
+        self.forward = workers.together(quickest(self.model, self.fused, recipe.compile))
+        self.steps_done = 0
+        self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
+        self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
+        self.validation_scores: Tensor | None = None  # (N, classes), of the last epoch that has ended
+
+    @property
+    def result(self) -> nn.Module:
+        """The network as it would be used now: the moving average of the weights, where the recipe asks for one."""
+        return self.model if self.average is None else self.average
+
+    def state(self) -> dict[str, Tensor]:
+        """All that an interrupted run needs to go on exactly as if it had not been interrupted."""
+        state = {"steps_done": torch.tensor(self.steps_done), "sums": self.sums.clone()}
+        state |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self.average is not None:
+            state |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            state |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+        return state
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go back to where `state` was taken. Raises UsageError if it is another network's."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+        optimizer = self.optimizer.state_dict()
+        for name, value in part("optimizer.").items():
+            index, key = name.split(".", 1)
+            optimizer["state"].setdefault(int(index), {})[key] = value.clone()
+        try:
+            self.model.load_state_dict(part("model."))
+            if self.average is not None:
+                self.average.load_state_dict(part("average."))
+            self.optimizer.load_state_dict(optimizer)
+            self.steps_done, self.sums = int(state["steps_done"]), state["sums"].clone()
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise UsageError(f"the saved run does not fit this network and recipe: {error}") from None
+
+
+def learning_rate_factor(schedule: str, progress: float) -> float:
+    """What the peak learning rate is multiplied by when `progress` (0..1) of the steps are done.
+
+    constant: 1. linear: falls from 1 to 0. cosine: 5 % linear warm-up, then half a cosine down to 0.
+    onecycle: rises for 20 % of the steps and falls to 0 in a straight line (after Smith and Topin, 2017).
+    """
+    match schedule:
+        case "constant":
+            return 1.0
+        case "linear":
+            return 1 - progress
+        case "cosine":
+            warm = 0.05
+            return progress / warm if progress < warm else (1 + math.cos(math.pi * (progress - warm) / (1 - warm))) / 2
+        case "onecycle":
+            peak = 0.2
+            return 0.04 + 0.96 * progress / peak if progress < peak else (1 - progress) / (1 - peak)
+    raise UsageError(f"there is no schedule {schedule!r}; there are: constant, linear, cosine, onecycle")
+
+
+def records_steps(plan: Plan, workers: Workers) -> bool:
+    """Whether a step is to be recorded once and replayed, as a CUDA graph."""
+    return plan.device.startswith("cuda") and workers.count == 1
+
+
+def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in_one: bool) -> torch.optim.Optimizer:
+    # weight decay pulls on the weights of layers, not on biases and BatchNorm's scales
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    fused = device.startswith(("cpu", "cuda"))
+    # in a recording a number would stay what it was; a tensor's value may change
+    rate = torch.tensor(recipe.learning_rate, device=device) if recorded else recipe.learning_rate
+    if in_one and recipe.optimizer in ("adam", "adamw"):
+        return FusedAdam(groups, lr=rate, betas=recipe.betas, decoupled_weight_decay=recipe.optimizer == "adamw")
+    match recipe.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, lr=rate, betas=recipe.betas, fused=fused, capturable=recorded)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=rate, betas=recipe.betas, fused=fused, capturable=recorded)
+        case "sgd":
+            momentum = recipe.betas[0]
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=fused)
+    raise UsageError(f"there is no optimizer {recipe.optimizer!r}; there are: adam, adamw, sgd")

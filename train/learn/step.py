@@ -1,0 +1,230 @@
+"""One step of gradient descent: as it stands on a CPU, recorded once and replayed as a CUDA graph on a GPU."""
+
+import contextlib
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from train.data.images import NO_CLASS, Images
+from train.fast.functions import gathered
+from train.fast.machine import Plan
+from train.learn.augment import AUGMENTATIONS
+from train.learn.run import Run, learning_rate_factor
+
+UNRECORDED = 3  # steps made one by one before the recording: they bring about what is made lazily, and choose kernels
+AHEAD = 32  # steps that a GPU may be behind: enough to keep it busy, few enough to stop and to show losses at once
+
+
+class TrainingStep:
+    """Gradient descent on one batch after the other.
+
+    What differs from step to step lies in tensors on the device and in its random generator. So on CUDA the whole step,
+    from uint8 pixels to the moving average, becomes one CUDA graph, and Python does no more than to start it.
+    """
+
+    def __init__(self, run: Run, images: Images):
+        """Steps for that run, on images that lie on its device."""
+        device = run.plan.device
+        self.run, self.images, self.on_gpu = run, images, device.startswith("cuda")
+        self.outliers = bool((images.labels == NO_CLASS).any())  # asked once: to ask makes the device wait
+        self.sums = torch.zeros(2, device=device)  # loss and correct answers since they were last taken
+        self.unsummed: list[tuple[Tensor, Tensor, Tensor]] = []  # of steps not yet in them: loss, scores, labels
+        self.count = 0  # of these images
+        self.batch = torch.zeros(run.recipe.batch_size, dtype=torch.int64, device=device)
+        self.decay = torch.zeros((), device=device) if run.recorded else 0.0  # what the moving average keeps
+        self.generator = None if self.on_gpu else Generator()
+        self.parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
+        self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
+        self.precision = precision(run.plan)
+        self.random = run.recipe.augment != "none" or any(isinstance(m, nn.Dropout) for m in run.model.modules())
+        plain = run.recipe.augment == "none" and images.pixels.dtype == torch.uint8 and images.pixels.is_contiguous()
+        self.gathers = run.fused and plain
+        self.replay: Callable[[], None] | None = None
+        self.unrecorded = 0
+
+    def __call__(self, batch: Tensor, progress: float) -> None:
+        """A step on the images of those indices (N,) int64, when `progress` (0..1) of all steps are done."""
+        run = self.run
+        self._set(run.recipe.learning_rate * learning_rate_factor(run.recipe.schedule, progress))
+        if self.random:
+            _seed(run, self.generator)
+        if run.recorded and len(batch) == len(self.batch):
+            if self.replay is None and self.unrecorded >= UNRECORDED:
+                self._record()
+            self.batch.copy_(batch)
+            batch = self.batch
+        if self.replay and batch is self.batch:
+            self.replay()
+        else:
+            with aside(self.stream):
+                self._descend(batch)
+            self.unrecorded += 1
+        self.count += len(range(run.workers.rank, len(batch), run.workers.count))
+        run.steps_done += 1
+        if self.on_gpu and run.steps_done % AHEAD == 0:
+            torch.cuda.current_stream(run.plan.device).synchronize()
+
+    def take_sums(self) -> Tensor:
+        """Summed loss, correct answers and images since the last call, (3,) float32 on the CPU.
+
+        The device is waited for.
+        """
+        self._sum_up()
+        sums = torch.cat([self.sums.cpu(), torch.tensor([self.count])])
+        self.sums.zero_()
+        self.count = 0
+        return sums
+
+    def _set(self, learning_rate: float) -> None:
+        run = self.run
+        for group in run.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(learning_rate)
+            else:
+                group["lr"] = learning_rate
+        # early weights are worth little: the average begins short and grows to the recipe's length
+        decay = min(run.recipe.average, (1 + run.steps_done) / (10 + run.steps_done))
+        self.decay = self.decay.fill_(decay) if isinstance(self.decay, Tensor) else decay
+
+    def _record(self) -> None:
+        try:
+            self.replay = record(lambda: self._descend(self.batch), self.stream)
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[0]
+            warnings.warn(f"this GPU's steps cannot be recorded, training is slower: {reason}", stacklevel=2)
+            self.run.recorded = False
+            self.unsummed.clear()
+            self.run.optimizer.zero_grad(set_to_none=True)
+
+    def _descend(self, batch: Tensor) -> None:
+        """The step itself. Nothing in it may depend on a number that changes, or wait for the device."""
+        run, recipe = self.run, self.run.recipe
+        weight = run.workers.weight(len(batch))
+        batch = run.workers.share(batch)
+        inputs, labels = self._inputs(batch), self.images.labels.index_select(0, batch)
+        with self.precision:
+            scores = run.forward(inputs)
+        loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
+        for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of ceremony
+            parameter.grad = None
+        (loss * weight if weight != 1 else loss).backward()
+        run.optimizer.step()
+        if run.average is not None:
+            _move_average(run.average, run.model, self.decay)
+        if weight > 0:
+            self.unsummed.append((loss.detach() * len(labels), scores.detach(), labels))
+        if run.recorded or len(self.unsummed) == AHEAD:
+            self._sum_up()
+
+    def _inputs(self, batch: Tensor) -> Tensor:
+        """The images at those indices as the network takes them."""
+        task, recipe = self.run.task, self.run.recipe
+        if self.gathers:
+            return gathered(self.images.pixels, batch, task.mean, task.std)
+        pixels = self.images.pixels.index_select(0, batch)
+        return to_input(pixels, task.mean, task.std, recipe.augment, self.generator)
+
+    def _sum_up(self) -> None:
+        """Adds steps to the sums: many at once, for one by one costs more than a convolution of theirs."""
+        if not self.unsummed:
+            return
+        losses, scores, labels = zip(*self.unsummed, strict=True)
+        self.unsummed.clear()
+        correct = (torch.cat(scores).argmax(1) == torch.cat(labels)).sum()
+        self.sums += torch.stack([torch.stack(losses).sum(), correct])
+
+
+def record(work: Callable[[], None], stream: "torch.cuda.Stream") -> Callable[[], None]:
+    """Record what `work` has the GPU do, as a CUDA graph, without doing it; returns what does it."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.device(stream.device), torch.cuda.graph(graph, stream=stream):
+        work()
+    return graph.replay
+
+
+@contextlib.contextmanager
+def aside(stream: "torch.cuda.Stream | None"):
+    """Have a GPU work on a stream of its own: what the default stream has begun cannot be recorded later."""
+    if stream is None:
+        yield
+        return
+    main = torch.cuda.current_stream(stream.device)
+    stream.wait_stream(main)
+    with torch.cuda.stream(stream):
+        yield
+    main.wait_stream(stream)
+
+
+def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bool) -> Tensor:
+    """Mean cross-entropy of (N, classes) scores. An outlier, labelled NO_CLASS, should get equal shares for all."""
+    loss = F.cross_entropy(
+        scores, labels, label_smoothing=label_smoothing, ignore_index=NO_CLASS, reduction="sum" if outliers else "mean"
+    )
+    if outliers:
+        equal_shares = -scores.log_softmax(dim=1).mean(dim=1)
+        loss = (loss + (equal_shares * (labels == NO_CLASS)).sum()) / len(labels)
+    return loss
+
+
+def to_input(
+    pixels: Tensor, mean: float, std: float, augment: str = "none", generator: Generator | None = None
+) -> Tensor:
+    """uint8 pixels (N, C, H, W) as a network takes them: varied by the augmentation, then normalised, float32.
+
+    Features, which a frozen part of a network has seen already, are taken as they are.
+    """
+    if pixels.dtype == torch.float16:
+        return pixels.float()
+    images = pixels.float().div_(255)
+    if augment != "none":
+        images = AUGMENTATIONS[augment](images, generator)
+    return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+
+
+def precision(plan: Plan):
+    """The context in which the network computes: products in bfloat16 where the plan says so."""
+    if plan.precision == "bfloat16":
+        return torch.autocast(plan.device.split(":")[0], torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def generator_for(seed: int, number: int) -> Generator:
+    """A CPU generator whose stream depends on the run's seed and that number alone."""
+    return Generator().manual_seed(_mixed(seed, number))
+
+
+def _mixed(seed: int, number: int) -> int:
+    # splitmix-like mixing: neighbouring numbers must not give related streams
+    mixed = (seed * 0x9E3779B97F4A7C15 + (number & 0xFFFFFFFF) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
+    return ((mixed ^ (mixed >> 31)) * 0x94D049BB133111EB) % 2**63
+
+
+def _seed(run: Run, generator: Generator | None) -> None:
+    """What is random in the next step, augmentation and dropout, follows from the run's seed and the step's number."""
+    seed = _mixed(run.seed, run.steps_done * run.workers.count + run.workers.rank)
+    if generator is not None:
+        generator.manual_seed(seed)
+    # torch.manual_seed seeds every device there might be, and for each that sleeps keeps a stack trace
+    device = torch.device(run.plan.device)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, decay: float | Tensor) -> None:
+    new, old = model.state_dict(), average.state_dict()
+    moving = [name for name, tensor in old.items() if tensor.is_floating_point()]
+    new, old = [new[name] for name in moving], [old[name] for name in moving]
+    if isinstance(decay, Tensor):
+        steps = torch._foreach_sub(new, old)
+        torch._foreach_mul_(steps, 1 - decay)
+        torch._foreach_add_(old, steps)
+    else:
+        torch._foreach_lerp_(old, new, 1 - decay)
