@@ -1,67 +1,125 @@
-"""The demo: three tabs in one page, on a server with the plain routes that the tabs' own scripts ask."""
+"""The demo: a page with a tab each for digits, hand signs and training, on Gradio's server.
+
+The page is plain files (demo/page, and each tab's folder); its scripts ask the plain routes that stand beside them.
+Gradio's API engine carries the named endpoints /digit, /sign and /train, with queue, streams, client and share link.
+"""
 
 import argparse
+import atexit
+import contextlib
 import os
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is loaded: it asks the internet when it is
+
 import gradio as gr
-import uvicorn
-from fastapi import FastAPI
+from fastapi import Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 if __package__ is None or __package__ == "":  # started as a file, `python demo/app.py`, as a Space does
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from demo import draw, signs, training
-from demo.page import describe_once
+from demo.connections import limit_connections
+from demo.guard import Guard
+from demo.host import Host, visitor_of
+from demo.wire import answered
 
 TITLE = "Digits and Signs"
 PORT = 7860
-STATIC = Path(__file__).parent / "static"
-TABS = {"draw": ("Draw a digit", draw), "sign": ("Show a hand sign", signs), "train": ("Train", training)}
+DEMO = Path(__file__).parent
+TABS = (draw, signs, training)
+FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are served
+SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".woff2", ".glb"}
+ASSETS = DEMO.parent / "assets"
 
 
-def build() -> gr.Blocks:
-    """The page: a tab each for digits, hand signs and training. `?tab=train` opens one of them."""
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(
-            "<h1>Digits and Signs</h1><p>Convolutional networks that read what you draw and what your hand says. "
-            "See what they see, and train your own.</p>",
-            elem_id="page-title",
-        )
-        with gr.Tabs(elem_id="tabs") as tabs:
-            for name, (title, tab) in TABS.items():
-                with gr.Tab(title, id=name, elem_id=f"tab-{name}", render_children=True):
-                    tab.tab()
-        page.load(_chosen_tab, None, tabs, api_visibility="private", queue=False)
-    describe_once(page)
-    return page
+class Server(gr.Server):
+    """Gradio's server with our guard at its door."""
+
+    def __init__(self, host: Host, names: set[str]):
+        super().__init__(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
+        self.state.host = host
+        self.guard = Guard(super().__call__, host, set(), names)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        await self.guard(scope, receive, send)
 
 
-def _chosen_tab(request: gr.Request) -> dict:
-    wanted = request.query_params.get("tab", "train" if "task" in request.query_params else None)
-    # unless the address names a tab, leave it be: the person may have chosen one before this answer came
-    return gr.Tabs(selected=wanted) if wanted in TABS else gr.skip()
+class Files(StaticFiles):
+    """The page's files: of SUFFIXES only, so that no Python is served. Browsers ask each time whether they changed."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        if Path(path).suffix not in SUFFIXES or any(part.startswith(".") for part in Path(path).parts):
+            return "", None
+        return super().lookup_path(path)
+
+    def file_response(self, *args, **kwargs) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
-def server() -> FastAPI:
-    """The whole application: the tabs' routes first, then the page at the root."""
-    app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
-    for _, tab in TABS.values():
+def server(bound: str = "127.0.0.1") -> Server:
+    """The whole application, not started yet. `bound` is the name or address that it will listen at."""
+    host = Host()
+    # Gradio's own folder for uploads: ours, and so nobody else's
+    os.environ["GRADIO_TEMP_DIR"] = str(host.uploads.folder)
+    atexit.register(host.uploads.clear)
+    app = Server(host, names_of(bound))
+    app.add_api_route("/", home, methods=["GET", "HEAD"], include_in_schema=False)
+    for folder in FOLDERS:
+        if (DEMO / folder).is_dir():
+            app.mount(f"/static/{folder}", Files(directory=DEMO / folder))
+    for folder in ("hand", "signs"):
+        app.mount(f"/static/assets/{folder}", Files(directory=ASSETS / folder, check_dir=False))
+    for tab in TABS:
         tab.routes(app)
-    return gr.mount_gradio_app(
-        app,
-        build(),
-        path="/",
-        footer_links=["api", "settings"],
-        ssr_mode=False,
-        theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css_paths=[STATIC / "page.css"],
-        # on a phone Gradio hides the link to its API, but not the dot behind it; its own `css` does not reach there
-        head="<style>@media (max-width: 640px) { footer .divider { display: none } }</style>",
-    )
+        tab.api(app)
+
+    @app.post("/gradio_api/upload", include_in_schema=False)
+    @answered
+    async def upload(request: Request) -> JSONResponse:
+        """Takes pictures for the named endpoints, in place of Gradio's own route."""
+        async with request.form(max_files=4, max_fields=4) as form:
+            return JSONResponse(await host.uploads.take(form, visitor_of(request.scope)))
+
+    app.guard.own |= {route.path.split("/")[1] for route in app.routes} - {"gradio_api"}
+    return app
+
+
+def home(request: Request) -> Response:
+    """The page, in the visitor's language."""
+    try:
+        from demo.page import language_of, page
+    except ImportError:
+        return FileResponse(DEMO / "page" / "index.html", headers={"Cache-Control": "no-cache"})
+    language = language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language", "Content-Language": language}
+    return HTMLResponse(page(language), headers=headers)
+
+
+def names_of(bound: str) -> set[str]:
+    """The Host names that a server at `bound` answers to; "*" stands for all addresses of this machine.
+
+    More, such as a proxy's, come from DIGITS_AND_SIGNS_HOSTS, parted by commas.
+    """
+    names = {name.strip().lower() for name in os.environ.get("DIGITS_AND_SIGNS_HOSTS", "").split(",")} - {""}
+    if space := os.environ.get("SPACE_HOST"):
+        names.add(space.lower())
+    bare = bound.strip("[]").lower()
+    if bare in ("0.0.0.0", "::", ""):
+        names |= {"*", "0.0.0.0", "[::]"}
+    elif bare not in ("127.0.0.1", "localhost", "::1"):
+        names |= {bare, f"[{bare}]"}
+    return names
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,8 +127,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description="Start the demo in the browser.")
     parser.add_argument("--port", type=int, help=f"default: GRADIO_SERVER_PORT, else {PORT}")
     parser.add_argument("--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets other machines in")
+    parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers, for 72 hours")
+    parser.add_argument("--ssl-certfile", help="serve https, which a camera needs on other machines")
+    parser.add_argument("--ssl-keyfile", help="the certificate's key")
+    parser.add_argument("--root-path", default="", help="the path under which a proxy shows the demo, such as /digits")
     options = parser.parse_args(arguments)
-    host = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
+    bound = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     try:
         port = options.port if options.port is not None else int(os.environ.get("GRADIO_SERVER_PORT") or PORT)
         if not 0 < port < 65536:
@@ -81,17 +143,42 @@ def main(arguments: list[str] | None = None) -> int:
     with socket.socket() as probe:  # said before the networks are loaded, and in plain words
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((bound, port))
         except OSError as error:
             print(
-                f"demo: port {port} on {host} cannot be used ({error.strerror}); try --port {port + 1}", file=sys.stderr
+                f"demo: port {port} on {bound} cannot be used ({error.strerror}); try --port {port + 1}",
+                file=sys.stderr,
             )
             return 2
-    app = server()
-    print(f"* Running on http://{host}:{port}", flush=True)
+    app = server(bound)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files are removed, as after Ctrl-C
-    # a page that follows a training holds its connection open: the end of the server does not wait for that
-    uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=2)
+    _, local, shared = app.launch(
+        server_name=bound,
+        server_port=port,
+        root_path=options.root_path,
+        ssl_certfile=options.ssl_certfile,
+        ssl_keyfile=options.ssl_keyfile,
+        ssl_verify=False,  # of its question to itself whether it runs
+        share=options.share or None,
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+        mcp_server=False,
+        pwa=False,
+        enable_monitoring=False,
+        max_file_size=app.state.host.limits.picture,
+        state_session_capacity=1000,
+    )
+    limit_connections(app.get_blocks().server.config, app.state.host.limits)
+    print(f"* Running on {local}" + (f" and on {shared}" if shared else ""), flush=True)
+    draw.warm()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        with contextlib.suppress(Exception):
+            app.get_blocks().close(verbose=False)
     return 0
 
 

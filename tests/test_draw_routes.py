@@ -4,7 +4,6 @@ import base64
 import io
 import json
 
-import gradio as gr
 import pytest
 from digit_shapes import strokes_of
 from fastapi import FastAPI
@@ -13,7 +12,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageDraw
 
-from demo import draw, draw_routes
+from demo import draw
+from demo.draw import endpoints as draw_routes
 from train.learn.checkpoint import CheckpointError
 
 SIZE = [600, 480]
@@ -90,7 +90,7 @@ def test_an_empty_sheet_gets_no_answer(client):
 )  # fmt: skip
 def test_what_is_no_drawing_is_refused_in_plain_words(client, body):
     reply = client.post("/read/strokes", content=body.encode("latin-1"))
-    assert reply.status_code == 400, reply.text
+    assert reply.status_code == (413 if len(body) > 200_000 else 400), reply.text
     message = reply.json()["error"]
     assert message.endswith(".") and "Traceback" not in message and "Error" not in message
 
@@ -107,21 +107,15 @@ def test_points_all_over_the_place_are_read_without_fault(client):
     assert reply.status_code == 200
 
 
-def test_without_a_checkpoint_the_tab_opens_and_says_how_to_train_one(monkeypatch):
+def test_without_a_checkpoint_one_is_told_how_to_train_it_and_not_where_it_was_looked_for(client, monkeypatch):
     def missing():
-        raise CheckpointError("checkpoints/mnist.safetensors is not there")
+        raise CheckpointError("/srv/checkpoints/mnist.safetensors is not there")
 
-    monkeypatch.setattr(draw, "digit_reader", missing)
-    monkeypatch.setattr(draw_routes, "digit_reader", missing)
-    with gr.Blocks(analytics_enabled=False) as page:
-        draw.tab()
-    assert "python -m train mnist" in json.dumps(page.get_config_file()["components"])
-    app = FastAPI()
-    draw.routes(app)
-    reply = TestClient(app).post("/read/strokes", json={"strokes": flat("1"), "size": SIZE})
+    monkeypatch.setattr(draw_routes, "_reader", missing)
+    draw_routes.warm()
+    reply = client.post("/read/strokes", json={"strokes": flat("1"), "size": SIZE})
     assert reply.status_code == 503 and "python -m train mnist" in reply.json()["error"]
-    with pytest.raises(gr.Error, match="python -m train mnist"):
-        draw.read_digit("any.png")
+    assert reply.json()["code"] == "digits.untrained" and "/srv" not in reply.text
 
 
 def test_a_failure_inside_is_told_without_its_details(client, monkeypatch):

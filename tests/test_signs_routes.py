@@ -11,7 +11,8 @@ from PIL import Image
 from signs_page import drawn_hand, file_of
 from starlette.testclient import TestClient
 
-from demo import signs, signs_readers
+from demo import signs
+from demo.signs import readers
 from train.answer.reading import Reading
 from train.task import UsageError
 
@@ -25,7 +26,7 @@ def client(monkeypatch):
             looked = np.ones((4, 4), np.float32) if not quick else None
             return Reading("B", 0.9, (("B", 0.9), ("C", 0.1)), "", np.zeros((4, 4), np.uint8), looked, box)
 
-    monkeypatch.setattr(signs_readers, "reader", lambda network: Reader())
+    monkeypatch.setattr(readers, "reader", lambda network: Reader())
     app = FastAPI()
     signs.routes(app)
     return TestClient(app)
@@ -87,7 +88,7 @@ def test_what_is_no_picture_is_refused_in_words(client):
 
 
 def test_a_file_over_25_mb_is_refused_before_it_is_opened(client):
-    answer = post(client, bytes(25_200_000))
+    answer = post(client, bytes(25_000_001))
     assert answer.status_code == 413 and "25 MB" in answer.json()["error"]
 
 
@@ -105,9 +106,9 @@ def test_a_missing_network_says_how_to_train_one(monkeypatch, tmp_path):
     def missing(network):
         raise UsageError("there is no checkpoint")
 
-    monkeypatch.setattr(signs_readers, "_load", missing)
-    monkeypatch.setattr(signs_readers, "_loaded", {})
-    state = signs_readers.available()
+    monkeypatch.setattr(readers, "_load", missing)
+    monkeypatch.setattr(readers, "_loaded", {})
+    state = readers.available()
     assert not state["photo"]["ready"] and "python -m train" in state["photo"]["about"]
-    with pytest.raises(signs_readers.NotReady):
-        signs_readers.best()
+    with pytest.raises(readers.NotReady):
+        readers.best()

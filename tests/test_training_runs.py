@@ -9,13 +9,15 @@ from functools import partial
 import pytest
 import torch
 
-from demo import training_routes, training_work
-from demo.runner import Slots, Training
-from demo.training_data import Shelf
-from demo.training_pictures import confusion, filters, mistakes
-from demo.training_settings import Limits, layer_table, read_settings
-from demo.training_store import Store
-from demo.training_work import train
+from demo.limits import RunLimits
+from demo.training import endpoints as training_routes
+from demo.training import work as training_work
+from demo.training.data import Shelf
+from demo.training.pictures import confusion, filters, mistakes
+from demo.training.runner import Slots, Training
+from demo.training.settings import layer_table, read_settings
+from demo.training.store import Store
+from demo.training.work import train
 from train.answer.onnx import to_onnx
 from train.data.images import Images, Splits
 from train.fast.machine import Plan
@@ -46,7 +48,7 @@ def host():
 
     def make(load=tiny_splits, **limits):
         store = Store()
-        slots = Slots(Limits(**limits), partial(train, load=load, plan=Plan(), store=store))
+        slots = Slots(RunLimits(**limits), partial(train, load=load, plan=Plan(), store=store))
         made.append((slots, store))
         return slots, store
 
@@ -129,7 +131,7 @@ def test_pause_stands_still_and_a_single_step_is_one_batch(host):
 
 
 def test_resuming_while_a_step_is_computed_is_told():
-    training = Training(read_settings(ENDLESS, Limits()), Limits())
+    training = Training(read_settings(ENDLESS, RunLimits()), RunLimits())
     training.steer("step")
     assert training.turn(), "one step is wanted"
     training.state = "paused"  # as it was before that step
@@ -279,32 +281,32 @@ NAN, INFINITY = float("nan"), float("inf")
 )
 def test_wrong_values_are_refused_in_plain_words(wire):
     with pytest.raises(UsageError) as refusal:
-        read_settings(wire, Limits())
+        read_settings(wire, RunLimits())
     assert 10 < len(str(refusal.value)) < 250 and "Traceback" not in str(refusal.value)
 
 
 def test_whole_numbers_may_come_as_floats():
-    settings = read_settings({"epochs": 3.0, "seed": 7.0}, Limits())
+    settings = read_settings({"epochs": 3.0, "seed": 7.0}, RunLimits())
     assert (settings.recipe.epochs, settings.seed) == (3, 7)
 
 
 def test_every_recipe_of_every_task_fits_the_limits():
     for task in TASKS.values():
         for recipe in task.recipes.values():
-            settings = read_settings({"task": task.name, "recipe": recipe.name}, Limits())
+            settings = read_settings({"task": task.name, "recipe": recipe.name}, RunLimits())
             assert settings.parameters == parameter_count(build(recipe.network, **recipe.options))
 
 
 def test_the_layer_table_counts_as_the_network_does():
     options = {"classes": 10, "channels": (8, 16), "kernel": 5, "batchnorm": True, "hidden": 32}
-    table = layer_table(MNIST, "custom", options, Limits())
+    table = layer_table(MNIST, "custom", options, RunLimits())
     assert table["parameters"] == parameter_count(build("custom", **options))
     assert next(row["output"] for row in table["rows"]) == (8, 28, 28)
 
 
 def test_an_even_kernel_shrinks_until_it_is_explained():
     with pytest.raises(UsageError, match="block 5"):
-        layer_table(MNIST, "custom", {"channels": (4,) * 5}, Limits())
+        layer_table(MNIST, "custom", {"channels": (4,) * 5}, RunLimits())
 
 
 def test_the_store_forgets_the_oldest():

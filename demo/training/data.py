@@ -1,15 +1,19 @@
 """Training images for the page, kept ready: a run must start within a second or so."""
 
+import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
+from demo.wire import NotReady
 from train.data.images import Splits
 from train.data.splits import load_splits
 from train.task import Recipe, Task, UsageError
 
+log = logging.getLogger(__name__)
 RETRY = 20  # seconds after which data that was not to be had is looked for again
 
 
@@ -25,7 +29,7 @@ class Shelf:
         """The task's splits as the recipe wants them.
 
         `check` is called several times a second meanwhile; what it raises ends the wait. The loading itself, which
-        may be a download, goes on for whoever asks next. Raises UsageError if the data is not to be had.
+        may be a download, goes on for whoever asks next. Raises NotReady if the data is not to be had.
         """
         coming = self._coming(task, recipe)
         while True:
@@ -34,6 +38,10 @@ class Shelf:
                 return coming.result(timeout=0.1)
             except NotYet:
                 continue
+
+    async def await_splits(self, task: Task, recipe: Recipe) -> Splits:
+        """The task's splits, waited for without a thread. Raises NotReady if the data is not to be had."""
+        return await asyncio.shield(asyncio.wrap_future(self._coming(task, recipe)))
 
     def _coming(self, task: Task, recipe: Recipe) -> Future:
         wanted = (recipe.validation_share, recipe.share)
@@ -49,10 +57,13 @@ class Shelf:
     def _fetch(self, task: Task, recipe: Recipe, coming: Future) -> None:
         try:
             coming.set_result(self._load(task, recipe))
-        except UsageError as error:
-            coming.set_exception(error)
-        except Exception as error:  # said to the visitor; a future without a result would be waited for for ever
-            coming.set_exception(UsageError(f"The images could not be loaded ({type(error).__name__}: {error})."))
+        except Exception as error:  # a future without a result would be waited for for ever
+            # the message may name folders of the server: it is the host's to read
+            log.warning("the images of %s could not be loaded: %s", task.name, error,
+                        exc_info=not isinstance(error, UsageError))  # fmt: skip
+            coming.set_exception(
+                NotReady("The images of {title} are not on this server.", code=f"data.{task.name}", title=task.title)
+            )
 
 
 def _failed(coming: Future) -> bool:

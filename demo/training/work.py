@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from demo.runner import Ended, Training
-from demo.training_pictures import confusion, filters, mistakes
-from demo.training_store import Store
+from demo.training.pictures import confusion, filters, mistakes
+from demo.training.runner import Ended, Training
+from demo.training.store import Store
 from train.data.images import Splits
 from train.fast.machine import Plan
 from train.learn.checkpoint import Metadata

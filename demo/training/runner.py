@@ -15,8 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from demo.training_settings import Limits, Settings
-from train.task import UsageError
+from demo.limits import RunLimits
+from demo.training.settings import Settings
+from demo.turns import Busy
+from demo.wire import BadRequest, TooMany
 
 NICENESS = 5  # readers go first
 
@@ -32,7 +34,8 @@ class Training:
     epoch, end.
     """
 
-    def __init__(self, settings: Settings, limits: Limits):
+    def __init__(self, settings: Settings, limits: RunLimits, visitor: str = ""):
+        self.visitor = visitor
         self.id = secrets.token_urlsafe(9)
         self.settings, self.limits = settings, limits
         self.state = "waiting"  # then loading, training or paused, and one of finished, stopped, failed
@@ -50,9 +53,9 @@ class Training:
     # ---- from outside
 
     def steer(self, wish: str) -> None:
-        """Asks for run, pause, step (one batch, then pause) or stop. Raises UsageError for anything else."""
+        """Asks for run, pause, step (one batch, then pause) or stop. Raises BadRequest for anything else."""
         if wish not in ("run", "pause", "step", "stop"):
-            raise UsageError("A run can be told to run, pause, step or stop.")
+            raise BadRequest("A run can be told to run, pause, step or stop.", code="run.steer")
         if wish == "stop":
             self.end("stop")
             return
@@ -134,7 +137,7 @@ class Training:
 class Slots:
     """The slots for training and the line before them. Predictions never pass here."""
 
-    def __init__(self, limits: Limits, work: Callable[[Training], None]):
+    def __init__(self, limits: RunLimits, work: Callable[[Training], None]):
         self.limits = limits
         self._work = work
         self._line: deque[Training] = deque()
@@ -145,12 +148,23 @@ class Slots:
         atexit.register(gc.unfreeze)  # at the end of the program all goes
 
     def enter(self, training: Training) -> None:
-        """Starts it, or puts it in line. Raises UsageError when the line is too long."""
+        """Starts it, or puts it in line. Raises Busy when the line is too long, TooMany when it is one's own."""
         with self._lock:
-            if len(self._line) >= self.limits.line:
-                raise UsageError("Too many people are waiting to train. Try again in a few minutes.")
+            self._check(training.visitor)
             self._line.append(training)
             self._advance()
+
+    def check(self, visitor: str) -> None:
+        """Raises Busy or TooMany if a training of this visitor's could not even wait now."""
+        with self._lock:
+            self._check(visitor)
+
+    def _check(self, visitor: str) -> None:
+        if len(self._line) >= self.limits.line:
+            raise Busy("Too many people are waiting to train. Try again in a few minutes.", code="run.line")
+        mine = sum(each.visitor == visitor for each in (*self._line, *self._running.values()))
+        if visitor and mine >= self.limits.each:
+            raise TooMany("You have {count} runs already. Stop one of them first.", code="run.many", count=mine)
 
     def leave(self, training: Training, why: str = "gone") -> None:
         """Ends it, wherever it is."""
@@ -173,12 +187,12 @@ class Slots:
             training.ended.wait(max(0, until - time.monotonic()))
 
     def find(self, run: str) -> Training:
-        """The training of that id, in the line or in a slot. Raises UsageError."""
+        """The training of that id, in the line or in a slot. Raises BadRequest."""
         with self._lock:
             for training in (*self._running.values(), *self._line):
                 if training.id == run:
                     return training
-        raise UsageError("This run has ended.")
+        raise BadRequest("This run has ended.", code="run.ended")
 
     def place(self, training: Training) -> int:
         """1 for the next in line, 0 for one that is not in line."""

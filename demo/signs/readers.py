@@ -1,10 +1,14 @@
 """The networks that read signs: loaded when first asked for, and what to say while one is missing."""
 
+import logging
 import threading
 
 from PIL import Image
 
+from demo.wire import NotReady
 from train.task import UsageError
+
+log = logging.getLogger(__name__)
 
 ABOUT = {
     "photo": "The photo network finds the hand in an ordinary photo and reads it in colour.",
@@ -18,10 +22,6 @@ _loaded: dict[str, object] = {}
 _loading = threading.Lock()
 
 
-class NotReady(UsageError):
-    """The network asked for cannot be used; the message says why and how to train it."""
-
-
 def reader(network: str):
     """The reader of that network, one of READERS: an object with read(photo, box=None) -> Reading.
 
@@ -33,7 +33,12 @@ def reader(network: str):
             try:
                 _loaded[network] = _warmed(_load(network))
             except UsageError as error:
-                raise NotReady(f"this network cannot be used ({error}). Train it with: {TRAIN[network]}") from error
+                log.warning("the sign network %s cannot be used: %s", network, error)
+                raise NotReady(
+                    "This network is not trained yet. Train it with: {command}",
+                    code="sign.untrained",
+                    command=TRAIN[network],
+                ) from error
         return _loaded[network]
 
 

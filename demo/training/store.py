@@ -7,18 +7,15 @@ from pathlib import Path
 
 from torch import nn
 
+from demo.wire import BadRequest
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
-from train.task import UsageError
-
-MOST_RUNS = 100
-MOST_BYTES = 500_000_000
 
 
 class Store:
     """A temporary folder of checkpoints, one a run; the oldest go when there are too many."""
 
-    def __init__(self, most_runs: int = MOST_RUNS, most_bytes: int = MOST_BYTES):
+    def __init__(self, most_runs: int = 100, most_bytes: int = 500_000_000):
         self.most_runs, self.most_bytes = most_runs, most_bytes
         self._folder: Path | None = None
         self._kept: dict[str, int] = {}  # run -> bytes, oldest first
@@ -40,10 +37,12 @@ class Store:
                     file.unlink(missing_ok=True)
 
     def path(self, run: str) -> Path:
-        """The checkpoint of a run. Raises UsageError if it is not here, or not any more."""
+        """The checkpoint of a run. Raises BadRequest if it is not here, or not any more."""
         with self._lock:
             if run not in self._kept:
-                raise UsageError("This run's network is no longer on the server. Train it again to use it.")
+                raise BadRequest(
+                    "This run's network is no longer on the server. Train it again to use it.", code="run.forgotten"
+                )
             return self._folder / f"{run}.safetensors"
 
     def clear(self) -> None:

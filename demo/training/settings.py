@@ -1,43 +1,22 @@
 """What a page or an API client asks to train, checked: nothing that comes over the wire is trusted."""
 
 import math
-import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 
+from demo.limits import RunLimits
+from demo.wire import BadRequest
 from train.learn.augment import AUGMENTATIONS
 from train.learn.layer_table import layers
 from train.learn.networks import build, parameter_count
-from train.task import Recipe, Task, UsageError, task_named
+from train.task import TASKS, Recipe, Task, UsageError
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "onecycle")
+KNOWN = ("task", "recipe", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
+         "share", "seed", "options")  # fmt: skip
 EDITABLE = ("channels", "kernel", "batchnorm", "dropout", "hidden")  # options of a network of one's own
-
-
-def _number_from_environment(name: str, otherwise: float) -> float:
-    try:
-        value = float(os.environ.get(f"DIGITS_AND_SIGNS_{name}", otherwise))
-    except ValueError:
-        return otherwise
-    return value if value > 0 and math.isfinite(value) else otherwise
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a run may take on a host that is shared. Those of the environment are DIGITS_AND_SIGNS_TRAIN_..."""
-
-    seconds: float = field(default_factory=lambda: _number_from_environment("TRAIN_SECONDS", 120))
-    slots: int = field(default_factory=lambda: int(_number_from_environment("TRAIN_SLOTS", 1)) or 1)
-    line: int = 20  # runs that may wait for a slot
-    pause: float = 300  # seconds a paused run may keep its slot
-    pause_when_awaited: float = 30  # while somebody stands in line for it
-    epochs: int = 100
-    batch_size: int = 1024
-    parameters: int = 5_000_000
-    multiplications: int = 50_000_000  # of one image on its way through the network
-    step: int = 5_000_000_000  # multiplications of one batch: a step is never long, so that stop is quick
 
 
 @dataclass(frozen=True)
@@ -50,19 +29,20 @@ class Settings:
     parameters: int  # of the network
 
 
-def read_settings(wire: dict, limits: Limits) -> Settings:
+def read_settings(wire: dict, limits: RunLimits) -> Settings:
     """The settings in a JSON object; what is left out is as in the recipe. Raises UsageError in plain words.
 
     Keys: task, recipe, network, epochs, batch_size, learning_rate, optimizer, schedule, augment, share, seed, options.
     """
     if not isinstance(wire, dict):
-        raise UsageError('Settings are expected as a JSON object, such as {"task": "mnist", "epochs": 3}.')
-    known = {"task", "recipe", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
-             "share", "seed", "options"}  # fmt: skip
-    if unknown := sorted(set(map(str, wire)) - known):
-        raise UsageError(f"There is no setting {', '.join(unknown)}; there are: {', '.join(sorted(known))}.")
-    task = task_named(_text(wire, "task", "mnist"))
-    preset = task.recipe(_text(wire, "recipe", "best"))
+        raise BadRequest(
+            'Settings are expected as a JSON object, such as {"task": "mnist", "epochs": 3}.', code="settings.object"
+        )
+    if set(wire) - set(KNOWN):
+        names = ", ".join(KNOWN)
+        raise BadRequest("There is no such setting; there are: {names}.", code="settings.unknown", names=names)
+    task = task_of(wire)
+    preset = task.recipe(_one_of(wire, "recipe", "best", tuple(task.recipes)))
     network = _one_of(wire, "network", preset.network, networks(task))
     recipe = preset.but(
         network=network,
@@ -80,8 +60,18 @@ def read_settings(wire: dict, limits: Limits) -> Settings:
     table = layer_table(task, network, recipe.options, limits)
     if table["multiplications"] * recipe.batch_size > limits.step:
         most = max(limits.step // table["multiplications"], 1)
-        raise UsageError(f"This network is too large for batches of {recipe.batch_size}: take at most {most}.")
+        raise BadRequest(
+            "This network is too large for batches of {batch}: take at most {most}.",
+            code="settings.batch",
+            batch=recipe.batch_size,
+            most=most,
+        )
     return Settings(task, recipe, seed, table["parameters"])
+
+
+def task_of(wire: dict) -> Task:
+    """The task that "task" names, digits if it is left out. Raises BadRequest."""
+    return TASKS[_one_of(wire, "task", "mnist", tuple(TASKS))]
 
 
 def networks(task: Task) -> tuple[str, ...]:
@@ -92,26 +82,38 @@ def networks(task: Task) -> tuple[str, ...]:
 def read_options(task: Task, wire: dict) -> dict:
     """Options of a network of one's own. Raises UsageError; their ranges are the network's to check."""
     if not isinstance(wire, dict) or set(wire) - set(EDITABLE):
-        raise UsageError(f"Options are expected as a JSON object with {', '.join(EDITABLE)}; not {_said(wire)}.")
+        names = ", ".join(EDITABLE)
+        raise BadRequest("Options are expected as a JSON object with {names}.", code="settings.options", names=names)
     return {"classes": len(task.labels), **{name: _integers(value) for name, value in wire.items()}}
 
 
-def layer_table(task: Task, network: str, options: dict, limits: Limits) -> dict:
-    """The network's layers as models.layers has them, with parameters and multiplications in all.
+def layer_table(task: Task, network: str, options: dict, limits: RunLimits) -> dict:
+    """The network's layers as train.learn.layer_table has them, with parameters and multiplications in all.
 
     Raises UsageError for a network that cannot be or that is too large for this host.
     """
-    with torch.device("meta"):  # shapes without numbers: costs nothing, however large
-        model = build(network, **options)
-        rows = layers(model, task.input_shape)
+    try:
+        with torch.device("meta"):  # shapes without numbers: costs nothing, however large
+            model = build(network, **options)
+            rows = layers(model, task.input_shape)
+    except UsageError as error:  # which may repeat what was sent
+        raise BadRequest("{why}.", code="settings.network", why=str(error).partition(", not ")[0]) from None
     count = parameter_count(model)
     work = sum(row["parameters"] * math.prod(row["output"][1:]) for row in rows)
     if count > limits.parameters:
-        raise UsageError(f"This network has {count:,} parameters; here it may have {limits.parameters:,}.")
+        raise BadRequest(
+            "This network has {count:,} parameters; here it may have {most:,}.",
+            code="settings.parameters",
+            count=count,
+            most=limits.parameters,
+        )
     if work > limits.multiplications:
-        raise UsageError(
-            f"This network takes {work / 1e6:.0f} million multiplications an image; here it may take "
-            f"{limits.multiplications / 1e6:.0f}. Use fewer channels or a smaller kernel."
+        raise BadRequest(
+            "This network takes {work} million multiplications an image; here it may take {most} million. "
+            "Use fewer channels or a smaller kernel.",
+            code="settings.work",
+            work=round(work / 1e6),
+            most=round(limits.multiplications / 1e6),
         )
     return {"rows": rows, "parameters": count, "multiplications": work}
 
@@ -123,30 +125,25 @@ def _integers(value):
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e9 else value
 
 
-def _said(value) -> str:
-    """A wrong value as the message repeats it: short, whatever was sent."""
-    words = "nothing" if value is None else repr(value)
-    return words if len(words) < 40 else words[:36] + "…"
-
-
-def _text(wire: dict, name: str, otherwise: str) -> str:
-    value = wire.get(name, otherwise)
-    if not isinstance(value, str):
-        raise UsageError(f"{_words(name)} must be a name, not {_said(value)}.")
-    return value
-
-
 def _one_of(wire: dict, name: str, otherwise: str, choices: tuple[str, ...]) -> str:
     value = wire.get(name, otherwise)
     if not isinstance(value, str) or value not in choices:
-        raise UsageError(f"{_words(name)} must be one of {', '.join(choices)}; not {_said(value)}.")
+        raise BadRequest(
+            "{name} must be one of {choices}.", code="settings.choice", name=_words(name), choices=", ".join(choices)
+        )
     return value
 
 
 def _whole(wire: dict, name: str, otherwise: int, least: int, most: int) -> int:
     value = _integers(wire.get(name, otherwise))
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise UsageError(f"{_words(name)} must be a whole number from {least} to {most}, not {_said(value)}.")
+        raise BadRequest(
+            "{name} must be a whole number from {least} to {most}.",
+            code="settings.whole",
+            name=_words(name),
+            least=least,
+            most=most,
+        )
     return value
 
 
@@ -154,7 +151,13 @@ def _real(wire: dict, name: str, otherwise: float, above: float, most: float) ->
     value = wire.get(name, otherwise)
     # the comparison is false for NaN too
     if isinstance(value, bool) or not isinstance(value, int | float) or not above < value <= most:
-        raise UsageError(f"{_words(name)} must be a number above {above} and at most {most}, not {_said(value)}.")
+        raise BadRequest(
+            "{name} must be a number above {above} and at most {most}.",
+            code="settings.real",
+            name=_words(name),
+            above=above,
+            most=most,
+        )
     return float(value)
 
 

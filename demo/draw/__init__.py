@@ -1,0 +1,5 @@
+"""The Draw tab: a pad that is read while one draws, and the `/digit` endpoint."""
+
+from demo.draw.endpoints import api, routes, warm
+
+__all__ = ["api", "routes", "warm"]

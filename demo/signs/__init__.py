@@ -1,0 +1,5 @@
+"""The hand-sign tab: a photo or the camera in, a letter out, and the `/sign` endpoint."""
+
+from demo.signs.endpoints import api, routes
+
+__all__ = ["api", "routes"]

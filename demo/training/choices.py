@@ -1,0 +1,31 @@
+"""All that the training tab offers, and the limits it shows."""
+
+from demo.limits import RunLimits
+from demo.training.settings import OPTIMIZERS, SCHEDULES, networks
+from train.learn.augment import AUGMENTATIONS
+from train.task import TASKS
+
+OF_A_RECIPE = ("explanation", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
+               "share")  # fmt: skip
+OF_THE_LIMITS = ("seconds", "epochs", "batch_size", "parameters", "pause")
+
+
+def choices(limits: RunLimits) -> dict:
+    """What the page builds its form from: JSON, the same for every visitor."""
+    return {
+        "tasks": {
+            name: {
+                "title": task.title,
+                "labels": task.labels,
+                "networks": networks(task),
+                "recipes": {
+                    each.name: {field: getattr(each, field) for field in OF_A_RECIPE} for each in task.recipes.values()
+                },
+            }
+            for name, task in TASKS.items()
+        },
+        "optimizers": OPTIMIZERS,
+        "schedules": SCHEDULES,
+        "augmentations": list(AUGMENTATIONS),
+        "limits": {name: getattr(limits, name) for name in OF_THE_LIMITS},
+    }
