@@ -29,7 +29,8 @@ from demo import draw, signs, training
 from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
-from demo.wire import answered
+from demo.wire import answered, refusal
+from train.task import Message
 
 TITLE = "Digits and Signs"
 PORT = 7860
@@ -38,6 +39,7 @@ TABS = (draw, signs, training)
 FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are served
 SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".woff2", ".glb"}
 ASSETS = DEMO.parent / "assets"
+SHOWN = ("hand", "signs")  # of the assets
 
 
 class Server(gr.Server):
@@ -75,11 +77,9 @@ def server(bound: str = "127.0.0.1") -> Server:
     atexit.register(host.uploads.clear)
     app = Server(host, names_of(bound))
     app.add_api_route("/", home, methods=["GET", "HEAD"], include_in_schema=False)
-    for folder in FOLDERS:
-        if (DEMO / folder).is_dir():
-            app.mount(f"/static/{folder}", Files(directory=DEMO / folder))
-    for folder in ("hand", "signs"):
-        app.mount(f"/static/assets/{folder}", Files(directory=ASSETS / folder, check_dir=False))
+    for address, folder in served():
+        app.mount(f"/static/{address}", Files(directory=folder))
+    app.add_api_route("/static/{path:path}", nothing, include_in_schema=False)  # Gradio would serve its own there
     for tab in TABS:
         tab.routes(app)
         tab.api(app)
@@ -93,6 +93,17 @@ def server(bound: str = "127.0.0.1") -> Server:
 
     app.guard.own |= {route.path.split("/")[1] for route in app.routes} - {"gradio_api"}
     return app
+
+
+def served() -> list[tuple[str, Path]]:
+    """Addresses under /static and the folders whose files they have."""
+    folders = [(name, DEMO / name) for name in FOLDERS] + [(f"assets/{name}", ASSETS / name) for name in SHOWN]
+    return [(address, folder) for address, folder in folders if folder.is_dir()]
+
+
+def nothing(path: str) -> Response:
+    """What is not there."""
+    return refusal(Message("There is nothing here.", code="guard.route"), 404)
 
 
 def home(request: Request) -> Response:

@@ -38,10 +38,27 @@ def seven(file: Path) -> str:
     return str(file)
 
 
-def test_a_space_starts_the_file_and_reads_a_digit_over_http(tmp_path):
+WATCHER = """
+import sys
+
+def watch(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo"):
+        with open({file!r}, "a") as file:
+            file.write(str(arguments[1] if event == "socket.connect" else arguments[0]) + "\\n")
+
+sys.addaudithook(watch)
+"""
+
+
+def test_a_space_starts_the_file_reads_a_digit_and_tells_nobody_else(tmp_path):
+    """Nothing outside this machine is asked, and nothing is written to the user's home, as ONNX Runtime would."""
     client = pytest.importorskip("gradio_client")
-    port = free_port()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GRADIO_SERVER_PORT": str(port)}
+    port, home, asked = free_port(), tmp_path / "home", tmp_path / "asked.txt"
+    home.mkdir()
+    (tmp_path / "sitecustomize.py").write_text(WATCHER.format(file=str(asked)))
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}", "GRADIO_SERVER_PORT": str(port)}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / ".cache"), "GRADIO_ANALYTICS_ENABLED": ""}
+    del environment["GRADIO_ANALYTICS_ENABLED"]  # off without being told
     log = tmp_path / "log.txt"
     with log.open("wb") as file:
         server = subprocess.Popen([sys.executable, "demo/app.py"], cwd=ROOT, env=environment, stdout=file, stderr=file)
@@ -56,6 +73,11 @@ def test_a_space_starts_the_file_and_reads_a_digit_over_http(tmp_path):
             except OSError:
                 time.sleep(0.2)
         assert api.predict(client.handle_file(seven(tmp_path / "7.png")), api_name="/digit")["label"] == "7"
+        others = {
+            line for line in asked.read_text().splitlines() if "127.0.0.1" not in line and "localhost" not in line
+        }
+        assert not others - {"None", "::1"}
+        assert not list(home.rglob("*onnx*")) and not list(home.rglob("*.db"))
     finally:
         server.terminate()
         server.wait(20)
