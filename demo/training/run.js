@@ -1,0 +1,158 @@
+// One run, from Start to its end: its streamed events, the buttons that steer it, and the figures beside them.
+
+import { Trouble, address, post } from "../page/server.js";
+import { number, percent, say, t, write } from "../page/words.js";
+
+const WHY = { stop: "stopped", gone: "gone", deadline: "deadline", pause: "pause" };
+const FACTS = ["epoch", "step", "speed", "left", "accuracy"];
+
+/** The lines of a streamed answer, each a JSON object. */
+async function* lines(reply) {
+  const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const parts = (rest + value).split("\n");
+    rest = parts.pop();
+    for (const part of parts) if (part) yield JSON.parse(part);
+  }
+}
+
+/** Seconds as a person says them. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.ceil(seconds));
+  if (whole < 60) return t("time.seconds", { seconds: whole });
+  return whole % 60 ? t("time.both", { minutes: Math.floor(whole / 60), seconds: whole % 60 }) : t("time.minutes", { minutes: whole / 60 });
+}
+
+export function createRun(root, choices, { runs, sights, plot, problem, ended }) {
+  const find = (selector) => root.querySelector(selector);
+  const button = (name) => find(`[data-do="${name}"]`);
+  let current = null; // { run, abort, state } of the run that this page follows now
+
+  async function start(settings, pace = "run") {
+    if (current || root.dataset.data === "missing") return;
+    problem(null);
+    const mine = (current = { abort: new AbortController(), run: null, state: "starting", pressed: performance.now() });
+    root.dataset.points = 0;
+    state("starting");
+    try {
+      const reply = await post("train/run", { ...settings, pace }, { signal: mine.abort.signal }, "train.failed");
+      mine.run = runs.add(settings);
+      sights.clear();
+      for await (const event of lines(reply)) heard(mine, event);
+      if (!mine.run.ended) throw new Trouble("train.lost");
+    } catch (error) {
+      problem(error instanceof Trouble ? error : new Trouble("train.lost"));
+      if (mine.run && !mine.run.ended) mine.run.ended = "lost";
+    }
+    current = null;
+    if (mine.run) runs.finish(mine.run);
+    ended();
+    state("idle");
+  }
+
+  function heard(mine, event) {
+    const { run } = mine;
+    if (event.kind === "run") {
+      Object.assign(run, { id: event.run, parameters: event.parameters });
+      runs.update(run);
+    }
+    if (event.kind === "line") mine.place = event.place;
+    else if (event.kind === "state") mine.state = event.state;
+    else if (event.kind === "point") point(mine, event);
+    else if (event.kind === "filters") event.filters && sights.filters(event.filters);
+    else if (event.kind === "checking") say(find(".status"), "train.state.checking");
+    else if (event.kind === "epoch") epoch(mine, event);
+    else if (event.kind === "end") end(run, event);
+    if (["line", "state"].includes(event.kind)) {
+      state(mine.place ? "waiting" : mine.state);
+      run.state = root.dataset.state;
+      runs.update(run);
+    }
+  }
+
+  function point(mine, event) {
+    const { run } = mine;
+    const [loss, accuracy] = event.validation ?? [null, null];
+    run.points.push([event.at, event.seconds, event.loss, event.accuracy, loss, accuracy]);
+    run.seconds = event.seconds;
+    if (run.points.length === 1) root.dataset.first = Math.round(performance.now() - mine.pressed);
+    root.dataset.points = run.points.length;
+    const done = Math.min(1, event.at / run.settings.epochs);
+    find(".progress i").style.width = 100 * done + "%";
+    find(".progress").setAttribute("aria-valuenow", Math.round(100 * done));
+    fact("epoch", t("train.of", { done: event.epoch, all: run.settings.epochs }));
+    fact("step", t("train.of", { done: event.step, all: event.steps }));
+    fact("speed", number(event.speed));
+    const most = choices.limits.seconds - event.seconds;
+    fact("left", event.left > most ? t("train.atmost", { time: duration(most) }) : duration(event.left));
+    if (accuracy !== null) fact("accuracy", t("train.about", { share: percent(accuracy, 1) })); // of a few images
+    plot();
+  }
+
+  function epoch(mine, event) {
+    const { run } = mine;
+    sights.epoch(event, choices.tasks[run.settings.task].labels);
+    state(mine.state);
+    run.epochs.push([event.epoch, event.seconds, ...event.train, ...event.validation]);
+    run.best = Math.max(run.best ?? 0, event.validation[1]);
+    fact("accuracy", percent(event.validation[1], 2));
+    runs.update(run);
+    say(find(".spoken"), "train.spoken", { epoch: event.epoch, share: percent(event.validation[1], 2) });
+    plot();
+  }
+
+  function end(run, event) {
+    run.ended = event.state === "finished" || event.state === "failed" ? event.state : (WHY[event.why] ?? "stopped");
+    run.kept = Boolean(event.kept);
+    run.estimate = event.estimate;
+    if (event.best) run.best = event.best;
+    if (event.seconds) run.seconds = event.seconds;
+    if (event.message) problem({ error: event.message, code: event.code, values: event.values });
+    else if (event.why === "deadline") problem(new Trouble("train.deadline", { seconds: choices.limits.seconds }));
+    else if (event.why === "pause") problem(new Trouble("train.paused.long"));
+  }
+
+  function steer(wish) {
+    if (current?.run?.id) post("train/steer", { run: current.run.id, do: wish }, {}, "train.failed").catch(problem);
+  }
+
+  function fact(name, text) {
+    write(find(`[data-fact="${name}"]`), text);
+  }
+
+  function state(name) {
+    root.dataset.state = name;
+    const idle = name === "idle";
+    const none = root.dataset.data === "missing";
+    button("start").hidden = !idle;
+    button("start").disabled = none;
+    button("pause").hidden = idle || name === "paused";
+    button("pause").disabled = name !== "training";
+    button("resume").hidden = name !== "paused";
+    button("step").disabled = !["idle", "training", "paused"].includes(name) || (idle && none);
+    button("stop").disabled = idle || name === "starting";
+    if (name === "starting") {
+      for (const each of FACTS) fact(each, "–");
+      find(".progress i").style.width = 0;
+    }
+    const last = runs.all().at(-1);
+    const status = find(".status");
+    if (idle) say(status, last ? "train.state.idle" : "", { number: last?.number, ended: { code: `train.ended.${last?.ended || "stopped"}` } });
+    else if (name === "waiting" && current?.place) say(status, "train.state.waiting", { place: current.place });
+    else say(status, `train.state.${name === "waiting" ? "starting" : name}`, { time: duration(choices.limits.pause) });
+  }
+
+  window.addEventListener("pagehide", () => {
+    // the run that trains now ends, and its network is kept as it is
+    if (current?.run) Object.assign(current.run, { ended: "gone", kept: current.run.points.length > 0 });
+    runs.save();
+    if (current?.run?.id) navigator.sendBeacon(address("train/steer"), new Blob([JSON.stringify({ run: current.run.id, do: "stop" })], { type: "application/json" }));
+    current?.abort.abort();
+  });
+  document.addEventListener("language", () => state(root.dataset.state));
+
+  return { start, steer, going: () => current !== null, refresh: () => current || state("idle") };
+}
