@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from demo import signs
+from demo.page import filled, words
 
 TOP = [["B", 0.91], ["E", 0.05], ["S", 0.02], ["A", 0.01], ["N", 0.01]]
-STATIC = Path(signs.__file__).parent / "static"
+DEMO = Path(__file__).parents[1] / "demo"
 
 
 def drawn_hand(width: int = 320, height: int = 240) -> Image.Image:
@@ -102,21 +102,37 @@ def show_photo(page) -> Server:
     return server
 
 
-def open_alone(page, address: str = "http://localhost/"):
-    """The tab's own markup, style and script on a bare page: all but Gradio, and opened in no time."""
-    markup, style = ((STATIC / name).read_text("utf-8") for name in ("signs.html", "signs.css"))
-    bare = f"<!doctype html><meta charset=utf-8><style>{style}</style><body>{markup}"
+TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+
+
+def open_alone(page, address: str = "http://localhost/", language: str = "en"):
+    """The tab alone on a bare page, without a server: its files come from the folder, and it is opened in no time."""
+    markup = filled((DEMO / "signs" / "signs.html").read_text("utf-8"), words(language))
+    styles = "".join(f'<link rel="stylesheet" href="static/{name}.css">' for name in ("page/page", "signs/signs"))
+    bare = f'<!doctype html><html lang="{language}"><meta charset="utf-8">{styles}<body>{markup}'
     networks = json.dumps({name: {"ready": True, "about": name} for name in ("photo", "lesson")})
+
+    def file(route):
+        path = DEMO / route.request.url.split("/static/")[1]
+        route.fulfill(body=path.read_bytes(), content_type=TYPES[path.suffix])
+
     page.route(address, lambda route: route.fulfill(body=bare, content_type="text/html"))
+    page.route("**/static/**", file)
     page.route("**/read/sign/networks", lambda route: route.fulfill(body=networks, content_type="application/json"))
     page.goto(address)
-    script = "\n".join((STATIC / name).read_text("utf-8") for name in signs.SCRIPTS)
-    page.evaluate("(script) => new Function('element', script)(document.body)", script)
+    page.evaluate(
+        """async (language) => {
+            const [tab, words] = await Promise.all([import('./static/signs/signs.js'), import('./static/page/words.js')]);
+            await words.setLanguage(language, { remember: false });
+            tab.mount(document.body);
+        }""",
+        language,
+    )
     return page
 
 
 def open_in_app(page, app_url):
     """The real application with the hand-sign tab open."""
     page.goto(app_url + "?tab=sign")
-    page.locator(".signs .drop").wait_for()
+    page.wait_for_selector(".signs.ready", state="visible", timeout=60_000)
     return page

@@ -1,7 +1,7 @@
 """The camera and the word on the hand-sign tab, in a real browser: pytest tests/test_signs_camera.py"""
 
 import pytest
-from signs_page import STATIC, Server, answered, canned, open_alone, open_in_app, text, until
+from signs_page import Server, answered, canned, open_alone, open_in_app, text, until
 
 
 @pytest.fixture
@@ -99,37 +99,6 @@ def test_an_insecure_page_says_why_it_has_no_camera(page):
     page.get_by_role("button", name="Use the camera").click()
     page.locator(".signs .problem").wait_for()
     assert "secure pages" in text(page, ".problem")
-
-
-def spelled(page, frames: str, rate: int = 5) -> str:
-    """The word that smoothing and spelling make of frames: a letter for a sure reading, a space for no hand."""
-    source = (STATIC / "signs.spell.js").read_text("utf-8")
-    return page.evaluate(
-        """([source, frames, rate]) => new Function('frames', 'rate', source + `
-            const smooth = smoother(), words = speller();
-            frames.forEach((seen, index) => {
-                const ranked = smooth.add(seen === ' ' ? [] : [[seen, 0.95]], index / rate);
-                const there = ranked.reduce((sum, [, share]) => sum + share, 0);
-                words.add(...(there > 0.5 ? ranked[0] : [null, 0]), index / rate);
-            });
-            return words.word();`)([...frames], rate)""",
-        [source, frames, rate],
-    )
-
-
-SPELLED = {
-    "BBBB": "",  # too short
-    "BBBBBBBB": "B",
-    "BBBCBBBB": "B",  # one wrong frame in between
-    "BBBB BBBBBBBB": "B",  # one frame without a hand
-    "BBBBBBBB      BBBBBBBB": "BB",  # let go, and shown again
-    "BBBBBBBBCCCCCCCCCC": "BC",
-    "BCBCBCBCBCBCBCBC": "",  # neither is held
-}
-
-
-def test_a_word_is_spelled_from_signs_held_still(page):
-    assert {frames: spelled(page, frames) for frames in SPELLED} == SPELLED
 
 
 def test_an_unsure_camera_adds_nothing_and_says_what_it_may_be(camera):

@@ -89,7 +89,7 @@ def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_pa
         wait_for(page, "points > 0")
         wait_for(page, "state === 'idle'")
     rows = page.locator(".train .runs tbody tr")
-    assert rows.count() == 2 and "rate 0.02" in rows.nth(0).text_content()
+    assert rows.count() == 2 and "learning rate 0.02" in rows.nth(0).text_content()
     assert page.locator(".train .confusion canvas").is_visible()
 
     def inked():  # pixels of the plot that are not empty

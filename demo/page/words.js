@@ -33,7 +33,7 @@ export function fill(sentence, values, tag, words = {}) {
 function written(value, name, tag, words) {
   if (typeof value === "number") return new Intl.NumberFormat(tag, { maximumSignificantDigits: 12 }).format(value);
   if (name === "labels" && typeof value === "string") value = value.split(/, | or /); // as Python wrote them
-  if (Array.isArray(value)) return listed(value.map((each) => written(each, name, tag, words)), tag);
+  if (Array.isArray(value)) return listed(value.map((each) => written(each, "", tag, words)), tag);
   if (value?.code !== undefined) return value.code in words ? fill(words[value.code], value.values ?? {}, tag, words) : value.error ?? value.code;
   return words[`${name}.${String(value).replaceAll(" ", "_")}`] ?? String(value ?? "");
 }
