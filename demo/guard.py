@@ -166,7 +166,7 @@ class Guard:
                         raise too_large(most)
                     if piece and not over:
                         if self._held + len(piece) > limits.bodies:
-                            raise Busy("Too much is being sent at once. Try again in a moment.", code="server.busy")
+                            raise Busy("Too much is being sent at once. Try again in a moment.", code="server.full")
                         self._held += len(piece)
                         room.append(len(piece))
                         body.append(piece)

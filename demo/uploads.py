@@ -49,7 +49,7 @@ class Uploads:
     def keep(self, data: bytes, visitor: str) -> str:
         """Keeps a file's bytes and returns its path."""
         if not data:
-            raise BadRequest("The picture file is empty.", code="picture.empty")
+            raise BadRequest("The picture file is empty.", code="upload.empty")
         if len(data) > self.limits.picture:
             raise too_large(self.limits.picture)
         with self._lock:

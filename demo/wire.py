@@ -14,6 +14,7 @@ from PIL import Image
 from starlette.exceptions import HTTPException
 
 from demo.turns import Busy, Left
+from train.answer.reading import Reading
 from train.task import Message, UsageError
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,12 @@ def refusal(error: Exception | Message, status: int | None = None) -> JSONRespon
         status,
         headers={"Retry-After": "5"} if status in (429, 503) else None,
     )
+
+
+def note_of(reading: Reading) -> dict:
+    """A reading's note as the page takes it: in English, with the code and values to say it in another language."""
+    note = reading.note
+    return {"note": str(note), "note_code": getattr(note, "code", ""), "note_values": getattr(note, "values", {})}
 
 
 def answered(route: Callable[..., Awaitable]) -> Callable[..., Awaitable]:

@@ -83,7 +83,7 @@ def until(page, condition, seconds: float = 30) -> None:
 
 
 def answered(page, count: int) -> None:
-    page.wait_for_function(f"+document.querySelector('.signs').dataset.answers >= {count}", timeout=30000)
+    page.wait_for_function(f"() => +document.querySelector('.signs').dataset.answers >= {count}", timeout=30000)
 
 
 def text(page, selector: str) -> str:
@@ -122,9 +122,9 @@ def open_alone(page, address: str = "http://localhost/", language: str = "en"):
     page.goto(address)
     page.evaluate(
         """async (language) => {
-            const [tab, words] = await Promise.all([import('./static/signs/signs.js'), import('./static/page/words.js')]);
+            const words = await import('./static/page/words.js');
             await words.setLanguage(language, { remember: false });
-            tab.mount(document.body);
+            (await import('./static/signs/signs.js')).mount(document.body);
         }""",
         language,
     )

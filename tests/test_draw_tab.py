@@ -34,7 +34,7 @@ def pad(desk):
     desk.unroute_all()
     desk.locator(".draw .ink").click(position={"x": 5, "y": 5})
     desk.keyboard.press("Delete")
-    desk.wait_for_function(f"{SAFE}.state === 'empty'")
+    desk.wait_for_function(f"() => {SAFE}.state === 'empty'")
     return desk
 
 
@@ -188,7 +188,7 @@ def test_no_stroke_of_a_fast_hand_is_lost(pad):
             return 41;
         }"""
     )
-    pad.wait_for_function(f"{SAFE}.state !== 'reading'")
+    pad.wait_for_function(f"() => {SAFE}.state !== 'reading'")
     strokes = json.loads(asked[-1])["strokes"]
     assert len(strokes) == count
     assert [len(stroke) for stroke in strokes[:4]] == [2, 4, 4, 4]
@@ -234,7 +234,7 @@ def test_a_stale_answer_never_overtakes_a_newer_one(pad):
 def test_a_server_that_is_away_is_told_in_plain_words_and_asked_again(pad):
     pad.route(ASKED, lambda route: route.abort())
     draw(pad, "4", left=200, size=250)
-    pad.wait_for_function(f"{SAFE}.state === 'trouble'")
+    pad.wait_for_function(f"() => {SAFE}.state === 'trouble'")
     assert "Your drawing is safe" in pad.locator(".draw .trouble").inner_text()
     assert ink(pad) > 500
     pad.unroute_all()
@@ -253,7 +253,7 @@ def test_a_dot_gets_no_answer_and_is_called_a_dot(pad):
 def test_a_screen_reader_hears_the_answer(pad):
     draw(pad, "2", left=200, size=250)
     wait_for_answer(pad, "2")
-    pad.wait_for_function("document.querySelector('.draw .spoken').textContent.startsWith('Read as 2.')")
+    pad.wait_for_function("() => document.querySelector('.draw .spoken').textContent.startsWith('Read as 2.')")
     assert pad.locator(".draw .spoken").get_attribute("aria-live") == "polite"
     assert pad.locator(".draw .ink").get_attribute("aria-label")
     pad.locator(".draw .ink").focus()
@@ -291,7 +291,7 @@ def test_an_opened_picture_is_read_shown_and_can_be_undone(pad, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\nnothing more")
     pad.locator(".draw .upload input").set_input_files(broken)
-    pad.wait_for_function(f"{SAFE}.state === 'trouble'")
+    pad.wait_for_function(f"() => {SAFE}.state === 'trouble'")
     message = pad.locator(".draw .trouble").inner_text()
     assert message and "Traceback" not in message and "Error" not in message
 
@@ -319,9 +319,9 @@ def test_the_ink_follows_the_page_from_light_to_dark(pad):
     }"""
     assert pad.evaluate(shade) < 80
     pad.emulate_media(color_scheme="dark")
-    pad.wait_for_function(f"({shade})() > 180")
+    pad.wait_for_function(f"() => ({shade})() > 180")
     pad.emulate_media(color_scheme="light")
-    pad.wait_for_function(f"({shade})() < 80")
+    pad.wait_for_function(f"() => ({shade})() < 80")
 
 
 def test_a_finger_draws_on_a_phone_without_scrolling_the_page(browser, app_url):

@@ -39,7 +39,7 @@ def camera(tab):
 
 def start_camera(page) -> None:
     page.get_by_role("button", name="Use the camera").click()
-    page.wait_for_function("document.querySelector('.signs').dataset.state === 'camera'")
+    page.wait_for_function("() => document.querySelector('.signs').dataset.state === 'camera'")
 
 
 def live_cameras(page) -> int:
@@ -69,12 +69,12 @@ def test_a_sign_held_for_a_second_joins_the_word_once(camera):
     server = Server(camera)
     start_camera(camera)
     word = camera.locator(".signs .word-text")
-    camera.wait_for_function("document.querySelector('.signs .word-text').textContent === 'B'", timeout=8000)
+    camera.wait_for_function("() => document.querySelector('.signs .word-text').textContent === 'B'", timeout=8000)
     assert "B added" in camera.locator(".signs .spoken").text_content()
     camera.wait_for_timeout(1500)
     assert word.text_content() == "B"  # held on, it does not repeat
     server.answer = canned("C", [["C", 0.95]])
-    camera.wait_for_function("document.querySelector('.signs .word-text').textContent === 'BC'", timeout=8000)
+    camera.wait_for_function("() => document.querySelector('.signs .word-text').textContent === 'BC'", timeout=8000)
     for name, wanted in (("Space", "BC "), ("Remove the last letter", "BC"), ("Clear", "")):
         camera.get_by_role("button", name=name).click()
         assert word.text_content() == wanted
@@ -125,7 +125,7 @@ def test_leaving_the_tab_releases_the_camera(app_tab):
     start_camera(app_tab)
     answered(app_tab, 1)
     app_tab.get_by_role("tab", selected=False).first.click()
-    app_tab.wait_for_function("window.camera.live === 0")
+    app_tab.wait_for_function("() => window.camera.live === 0")
     assert "stopped when you left" in app_tab.locator(".signs .problem").text_content()
 
 
@@ -134,7 +134,7 @@ def test_a_photo_taken_with_the_camera_is_read_and_the_camera_released(camera):
     start_camera(camera)
     answered(camera, 1)
     camera.get_by_role("button", name="Take this photo").click()
-    camera.wait_for_function("document.querySelector('.signs').dataset.state === 'photo'")
+    camera.wait_for_function("() => document.querySelector('.signs').dataset.state === 'photo'")
     assert live_cameras(camera) == 0
     camera.locator(".signs .box").wait_for()
     assert "live" not in server.asked[-1]

@@ -54,7 +54,7 @@ def test_all_24_letters_are_shown_on_demand(tab):
 def test_a_photo_chosen_while_another_is_read_is_what_counts(tab):
     server = Server(tab, at_once=False)
     choose(tab, "one.png", file_of(drawn_hand(100, 100), "PNG"))
-    tab.wait_for_function("document.querySelector('.signs').classList.contains('busy')")
+    tab.wait_for_function("() => document.querySelector('.signs').classList.contains('busy')")
     choose(tab, "two.png", file_of(drawn_hand(320, 240), "PNG"))
     until(tab, lambda: len(server.waiting) == 2)
     server.waiting[1].fulfill(body=canned("C", [["C", 0.9]]), content_type="application/json")

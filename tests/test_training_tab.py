@@ -38,7 +38,7 @@ def press(page, what):
 
 def wait_for(page, condition, seconds=60):
     page.wait_for_function(
-        f"(() => {{ const {{ state, points }} = document.querySelector('.train').dataset; return {condition} }})()",
+        f"() => {{ const {{ state, points }} = document.querySelector('.train').dataset; return {condition} }}",
         timeout=1000 * seconds,
     )
 
@@ -136,7 +136,7 @@ def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_pa
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.8, steps=6)
     page.mouse.up()
-    page.wait_for_function("document.querySelector('.train .try').dataset.answer", timeout=20_000)
+    page.wait_for_function("() => document.querySelector('.train .try').dataset.answer", timeout=20_000)
     assert page.locator(".train .own .bar").count() == 10
     look(page, "tried")
 
@@ -169,12 +169,12 @@ def test_a_second_visitor_sees_his_place_and_starts_by_himself(app_url, browser)
 
 def test_an_impossible_network_is_explained_before_start(app_url, page):
     opened(page, app_url)
-    page.wait_for_function("document.querySelector('.train').dataset.layers > 0")
+    page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
     page.fill(".train [name=blocks]", "6")
-    page.wait_for_function("document.querySelector('.train').dataset.layers === 'wrong'")
+    page.wait_for_function("() => document.querySelector('.train').dataset.layers === 'wrong'")
     assert "block 5" in page.locator(".train .wrong").text_content()
     page.fill(".train [name=channels]", "8, 16")
-    page.wait_for_function("document.querySelector('.train').dataset.layers > 0")
+    page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
     assert page.input_value(".train [name=blocks]") == "2"
 
 

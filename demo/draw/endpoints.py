@@ -22,6 +22,7 @@ from demo.wire import (
     body_of,
     confidences,
     drawing,
+    note_of,
     number_of,
     parse,
     pixels,
@@ -108,7 +109,7 @@ def read_strokes(body: bytes) -> dict:
 def read_picture(body: bytes) -> dict:
     """Reads a picture file's bytes."""
     if not body:
-        raise BadRequest("The picture file is empty.", code="picture.empty")
+        raise BadRequest("The picture file is empty.", code="upload.empty")
     return as_json(digit_reader().read(body))
 
 
@@ -135,7 +136,7 @@ def reading_as_json(reading: Reading) -> dict:
     return {
         "label": reading.label,
         "confidence": round(float(reading.confidence), 5),
-        "note": reading.note,
+        **note_of(reading),
         "probabilities": [round(float(top.get(label, 0.0)), 5) for label in MNIST.labels],
         "seen": None if reading.seen is None else pixels(reading.seen),
         "heat": None if reading.heat is None else pixels(np.clip(255 * reading.heat, 0, 255).round()),

@@ -49,7 +49,7 @@ export function createPad(canvas, changed) {
 
   function fit() {
     const sharp = Math.max(1, window.devicePixelRatio || 1);
-    const width = Math.round(canvas.clientWidth * sharp);
+    const width = Math.round(canvas.getBoundingClientRect().width * sharp);
     if (!width) return; // the tab is hidden
     const height = Math.round((width * SHEET.height) / SHEET.width);
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });

@@ -84,6 +84,6 @@ def _there(line: str) -> bool:
 def _languages(chosen: str) -> str:
     return "".join(
         f'<a href="?lang={each}" lang="{each}" hreflang="{each}" data-language="{each}"'
-        f'{" aria-current=true" if each == chosen else ""}>{html.escape(words(each)["language.name"])}</a>'
+        f"{' aria-current=true' if each == chosen else ''}>{html.escape(words(each)['language.name'])}</a>"
         for each in LANGUAGES
     )

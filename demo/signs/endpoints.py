@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from demo.host import host_of
 from demo.signs import readers
 from demo.turns import Turn
-from demo.wire import BadRequest, answered, as_address, confidences, sentence, too_large
+from demo.wire import BadRequest, answered, as_address, confidences, note_of, sentence, too_large
 from train.answer.reading import Reading
 from train.data.pictures import open_picture
 from train.task import UsageError
@@ -120,6 +120,7 @@ def _answer(question: Question) -> dict:
     reading = _read(picture, question)
     answer = {
         **summary(reading),
+        **note_of(reading),
         "top": [[label, round(float(share), 5)] for label, share in reading.top],
         "box": None if reading.box is None else [round(float(edge), 1) for edge in reading.box],
         "width": picture.width,

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from demo.training.store import Store
-from demo.wire import drawing, parse
+from demo.wire import drawing, note_of, parse
 from train.answer.reading import Reading
 from train.data.pictures import open_picture
 from train.learn import checkpoint
@@ -61,6 +61,6 @@ def _plain(reading: Reading) -> dict:
     return {
         "label": reading.label,
         "confidence": round(reading.confidence, 4),
-        "note": reading.note,
+        **note_of(reading),
         "top": [[label, round(share, 4)] for label, share in reading.top],
     }

@@ -124,7 +124,8 @@ class Training:
     def finish(self, state: str, message: str = "", kept: bool = False, epochs: float = 0.0) -> None:
         """Says its last words: finished, stopped or failed, and whether its network can be used."""
         self.stop_clock()
-        self.say("end", state=state, message=message, why=self._end, kept=kept, best=self.best,
+        self.say("end", state=state, message=str(message), code=getattr(message, "code", ""),
+                 values=getattr(message, "values", {}), why=self._end, kept=kept, best=self.best,
                  estimate=self.estimate, seconds=round(self.seconds, 2), epochs=round(epochs, 4))  # fmt: skip
         self.state = state
 

@@ -96,7 +96,10 @@ def layer_table(task: Task, network: str, options: dict, limits: RunLimits) -> d
         with torch.device("meta"):  # shapes without numbers: costs nothing, however large
             model = build(network, **options)
             rows = layers(model, task.input_shape)
-    except UsageError as error:  # which may repeat what was sent
+    except UsageError as error:
+        if error.message.code:
+            raise BadRequest(error.message) from None
+        # its words may repeat what was sent
         raise BadRequest("{why}.", code="settings.network", why=str(error).partition(", not ")[0]) from None
     count = parameter_count(model)
     work = sum(row["parameters"] * math.prod(row["output"][1:]) for row in rows)

@@ -19,7 +19,7 @@ from train.fast.machine import Plan
 from train.learn.checkpoint import Metadata
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.learn.run import Run
-from train.task import UsageError
+from train.task import Message, UsageError
 
 log = logging.getLogger(__name__)
 EVERY = 0.12  # seconds between two points of the curves
@@ -74,10 +74,11 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
-        state, message = "failed", str(error)
+        state, message = "failed", getattr(error, "message", str(error))
     except Exception:
         log.exception("a training failed")
-        state, message = "failed", "Something went wrong in this training. The log of the server says more."
+        state = "failed"
+        message = Message("Something went wrong in this training. The log of the server says more.", code="run.failed")
     training.stop_clock()
     if run is None or not run.steps_done:
         training.finish(state, message)
@@ -87,7 +88,8 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         store.keep(training.id, run.result.eval(), _metadata(training, epochs, splits))
     except OSError:
         log.exception("a trained network could not be kept")
-        kept, message = False, message or "The network could not be kept: the server's disk is full."
+        full = Message("The network could not be kept: the server's disk is full.", code="run.disk")
+        kept, message = False, message or full
     training.finish(state, message, kept, epochs)
 
 

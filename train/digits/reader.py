@@ -16,11 +16,12 @@ from train.digits.normalise import even_out, upright_line
 from train.digits.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
 from train.digits.strokes import extent, redraw
 from train.learn import checkpoint
+from train.task import Message
 
-NOTHING = "Nothing is drawn here yet."
-ONLY_A_DOT = "That is only a dot."
-TOO_SMALL = "That is too small to be read. Draw it larger."
-NO_DIGIT = "This does not look like a digit."
+NOTHING = Message("Nothing is drawn here yet.", code="digit.nothing")
+ONLY_A_DOT = Message("That is only a dot.", code="digit.dot")
+TOO_SMALL = Message("That is too small to be read. Draw it larger.", code="digit.small")
+NO_DIGIT = Message("This does not look like a digit.", code="digit.none")
 SMALLEST = 0.08  # of the longer side: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
 APART = 2  # digits of one number are nearer to each other than so many times the largest; dots and crumbs are not
 WIDE = 1.15  # width by height from which ink may be two digits that touch
@@ -182,14 +183,18 @@ class DigitReader:
             return Reading(None, confidence, note=NO_DIGIT, **about)
         if confidence < self.about.unsure_below:
             torn = confidence + second_confidence > 0.75
-            note = f"Not sure: {label} or {second}." if torn else NO_DIGIT
+            note = _either(label, second) if torn else NO_DIGIT
             return Reading(None, confidence, note=note, **about)
-        note = f"Not sure: {label} or {second}." if confidence < RESERVE else ""
+        note = _either(label, second) if confidence < RESERVE else ""
         return Reading(label, confidence, note=note, **about)
 
     def _softmax(self, scores: np.ndarray) -> np.ndarray:
         powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.about.temperature)
         return powers / powers.sum(axis=1, keepdims=True)
+
+
+def _either(first: str, second: str) -> Message:
+    return Message("Not sure: {first} or {second}.", code="digit.either", first=first, second=second)
 
 
 def _scattered(boxes) -> bool:

@@ -12,6 +12,7 @@ from train.answer.reading import Reading, class_activation, ranked
 from train.data.pictures import on_ground, open_picture
 from train.hands.crop import Box, crop, middle, square
 from train.learn import checkpoint
+from train.task import Message
 
 SIDE = 28
 
@@ -37,7 +38,7 @@ class LessonSignReader:
         probabilities, looked = self._look((pixels - self.about.mean) / self.about.std)
         top = ranked(self.about.labels, probabilities)
         label, confidence = top[0]
-        note = "" if confidence >= self.about.unsure_below else f"Not sure: {label} or {top[1][0]}."
+        note = "" if confidence >= self.about.unsure_below else _either(label, top[1][0])
         return Reading(label, confidence, top, note, seen, None if quick else looked, box)
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:
@@ -62,3 +63,7 @@ class LessonSignReader:
             (gradient,) = torch.autograd.grad(scores.max(), maps)
         probabilities = (scores.detach() / self.about.temperature).softmax(dim=1)[0]
         return probabilities.numpy(), class_activation(maps.detach().numpy(), gradient.numpy())[0]
+
+
+def _either(first: str, second: str) -> Message:
+    return Message("Not sure: {first} or {second}.", code="sign.either", first=first, second=second)

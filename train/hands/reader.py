@@ -18,14 +18,20 @@ from train.hands.finder import HandFinder, find_many
 from train.hands.networks import seen as pooled
 from train.learn import checkpoint
 from train.learn.step import precision
+from train.task import Message
 
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 LONGEST = 1280  # pixels that larger photos are shrunk to
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
-NO_HAND = "No hand sign found. Show one hand, all of it in the picture, and not too far away."
-TWO_HANDS = "There are two hands. Show one at a time, or draw the frame around one of them."
-UNCLEAR = "No hand sign can be read here. Come closer, use a plainer background, or more light."
-HELP = "Come closer, or use a plainer background."
+NO_HAND = Message(
+    "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
+)
+TWO_HANDS = Message(
+    "There are two hands. Show one at a time, or draw the frame around one of them.", code="sign.twohands"
+)
+UNCLEAR = Message(
+    "No hand sign can be read here. Come closer, use a plainer background, or more light.", code="sign.unclear"
+)
 
 
 class SignReader:
@@ -124,7 +130,9 @@ class SignReader:
         if confidence < self.about.unsure_below:
             maybe = [name for name, p in top[:3] if p >= 0.3 * confidence]
             listed = " or ".join([", ".join(maybe[:-1]), maybe[-1]]) if len(maybe) > 1 else maybe[0]
-            note = f"Not sure, maybe {listed}. {HELP}"
+            note = Message(
+                "Not sure, maybe {labels}. Come closer, or use a plainer background.", code="sign.maybe", labels=listed
+            )
         return Reading(label, confidence, note=note, **more)
 
 

@@ -159,9 +159,10 @@ class ConvNet(nn.Module):
             after = output_size(size, kernel, padding=kernel // 2)
             if after < 2:
                 raise UsageError(
-                    f"block {block} gets {size} x {size} pixels and leaves {max(after, 0)} x {max(after, 0)}, too few "
-                    "to pool: use fewer blocks or an odd kernel"
-                )
+                    "block {block} gets {size} x {size} pixels and leaves {after} x {after}, too few to pool: "
+                    "use fewer blocks or an odd kernel",
+                    code="network.shrinks", block=block, size=size, after=max(after, 0),
+                )  # fmt: skip
             blocks.append(nn.Conv2d(before, maps, kernel, padding=kernel // 2))
             blocks += [nn.BatchNorm2d(maps)] if batchnorm else []
             blocks += [nn.ReLU(), nn.MaxPool2d(2)]
@@ -184,7 +185,7 @@ class ConvNet(nn.Module):
 def _check_conv_net(channels, kernel, batchnorm, dropout, hidden) -> None:
     """Raises UsageError for a value that ConvNet cannot take."""
     if not isinstance(channels, tuple) or not 1 <= len(channels) <= 8:
-        raise UsageError("a network has 1 to 8 blocks, with a number of channels for each")
+        raise UsageError("a network has 1 to 8 blocks, with a number of channels for each", code="network.blocks")
     for what, value, most in [
         *((f"channels of block {block}", maps, 512) for block, maps in enumerate(channels, 1)),
         ("kernel", kernel, 15),
