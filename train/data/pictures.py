@@ -22,7 +22,7 @@ try:
 except ImportError:  # pragma: no cover - it is a dependency, but old systems may have no wheel
     pillow_heif = None
 
-LONGEST = 2500  # pixels of the longer side that every larger picture is shrunk to
+LARGEST_SIDE = 2500  # pixels of the longer side that every larger picture is shrunk to
 MOST_BYTES = 60_000_000
 STRIP = 1_000_000  # pixels that are converted at once, where the whole picture would take too much memory
 
@@ -31,12 +31,12 @@ class PictureError(UsageError):
     """A picture that cannot be read; the message says why in plain words."""
 
 
-def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest: int = LONGEST) -> Image.Image:
+def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest: int = LARGEST_SIDE) -> Image.Image:
     """Open a picture, turned upright as its EXIF orientation says, in mode RGB, or RGBA if it has transparency.
 
     Args:
         source: a path, a file's bytes, a PIL image, or an (H, W), (H, W, 3) or (H, W, 4) uint8 array.
-        longest: shrink so that the longer side has at most so many pixels (and never more than LONGEST); JPEGs
+        longest: shrink so that the longer side has at most so many pixels (and never more than LARGEST_SIDE); JPEGs
             then decode faster. How many of the source's pixels one pixel stands for is in `info["scale"]`.
 
     Reads the FORMATS, from regular files only: 16-bit grey is scaled to 8 bits, CMYK and palettes become RGB, and of
@@ -47,7 +47,7 @@ def open_picture(source: str | Path | bytes | Image.Image | np.ndarray, longest:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is none of the user's business
-            picture, size = _decode(source, name, min(longest, LONGEST))
+            picture, size = _decode(source, name, min(longest, LARGEST_SIDE))
             picture = _upright_rgb(picture)
             if isinstance(picture, ImageFile.ImageFile):
                 picture = picture.copy()  # without the decoder and what it holds
