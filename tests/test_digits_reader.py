@@ -8,9 +8,11 @@ from digit_shapes import strokes_of
 from PIL import Image
 
 from train.data.pictures import PictureError
-from train.digits.reader import DigitReader
+from train.digits import reader as reader_file
+from train.digits.pieces import MOST_PAIRS
+from train.digits.reader import LONGEST_PATH, DigitReader
 from train.digits.scribbles import letter, scribble
-from train.digits.strokes import draw
+from train.digits.strokes import draw, path_length, redraw
 
 SIZE = (280, 280)
 
@@ -196,3 +198,43 @@ def test_a_plain_line_is_a_1_of_any_length_and_thickness(reader):
 def test_a_neat_zero_is_no_letter(reader):
     [reading] = reader.read_strokes(strokes_of("0"), SIZE)
     assert reading.label == "0" and reading.confidence > 0.9
+
+
+@pytest.mark.parametrize("size", [(1000, 60), (3000, 40), (200, 1000), (1000, 1000)])
+def test_specks_on_a_sheet_are_no_digit(reader, size):
+    specks = np.zeros(size[::-1], np.uint8)
+    specks.ravel()[:: 97 * 13 + 1] = 255
+    for picture in (specks, 255 - specks):
+        assert [each.label for each in reader.read(picture)] == [None]
+
+
+def zigzag(left: float, width: float, count: int) -> np.ndarray:
+    return np.stack([left + np.linspace(0, width, count), np.where(np.arange(count) % 2, 20.0, 460.0)], axis=1)
+
+
+@pytest.mark.parametrize(
+    "strokes",
+    [
+        [zigzag(20 + 45 * index, 30, 800) for index in range(12)],  # 133 kB on the wire
+        [zigzag(20 + 45 * index, 30, 95) for index in range(12)],
+        [zigzag(5 + 28 * index, 20, 100) for index in range(20)],
+        [np.array([[x, y], [x + 8.0, y + 12.0]]) for x in range(0, 600, 24) for y in range(0, 480, 24)],
+        [np.random.default_rng(index).uniform(0, 480, (40, 2)) for index in range(500)],
+        [np.random.default_rng(0).uniform(0, 480, (20_000, 2))],
+    ],
+)
+def test_what_a_drawing_costs_is_bounded(reader, monkeypatch, strokes):
+    points, pictures = [], []
+    monkeypatch.setattr(reader_file, "redraw", lambda part: points.append(path_length(part)) or redraw(part))
+    network = reader.network
+    monkeypatch.setattr(reader, "network", lambda pixels: pictures.append(len(pixels)) or network(pixels))
+    readings = reader.read_strokes(strokes, (600, 480))
+    assert 1 <= len(readings) <= 12 and sum(pictures) <= 12 + 12 + MOST_PAIRS
+    assert len(points) <= sum(pictures) and all(length < 2 * LONGEST_PATH * 600 for length in points)
+
+
+def test_a_large_pictures_boxes_count_its_own_pixels(reader):
+    picture = draw([stroke * 10 for stroke in strokes_of("3")], (2800, 2800), 60)
+    small, large = reader.read(picture.resize((280, 280))), reader.read(picture)
+    assert label(small) == label(large) == "3"
+    assert np.allclose(np.array(small[0].box) * 10, large[0].box, atol=60)

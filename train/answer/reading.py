@@ -30,7 +30,12 @@ def refused(note: str, **more) -> Reading:
 
 
 def ranked(labels: tuple[str, ...], probabilities) -> tuple[tuple[str, float], ...]:
-    """Labels with their probabilities (a sequence of floats in the labels' order), most probable first."""
+    """Labels with their probabilities (a sequence of floats in the labels' order), most probable first.
+
+    A network whose sums have overflown knows nothing: all labels are alike to it.
+    """
+    if not np.isfinite(probabilities).all():
+        probabilities = [1 / len(labels)] * len(labels)
     pairs = [(label, float(p)) for label, p in zip(labels, probabilities, strict=True)]
     return tuple(sorted(pairs, key=lambda pair: -pair[1]))
 

@@ -10,7 +10,7 @@ FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noi
 FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
 NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
 INK = 64  # of 255: what is cut out as ink
-INKED = 90  # of 255: what may be part of a ruled line
+RULED_FROM = 90  # of 255: what may be part of a ruled line
 PIECES = 16  # that a ruled line is followed in: it may lean, and pass behind ink
 RULE_SPAN = 0.85  # of the picture's width or height: thin straight ink that long is a ruled line, not a digit
 
@@ -154,8 +154,8 @@ def _without_rules(strength: Image.Image) -> Image.Image:
     for turned in (pixels, pixels.T):
         # quick, for nearly every sketch has none: a rule inks some row at both ends
         ends = turned[:, : turned.shape[1] // PIECES], turned[:, -(turned.shape[1] // PIECES) :]
-        if all(((end > INKED).sum(axis=1) > 0.8 * end.shape[1]).any() for end in ends):
-            found = _rules(turned > INKED)
+        if all(((end > RULED_FROM).sum(axis=1) > 0.8 * end.shape[1]).any() for end in ends):
+            found = _rules(turned > RULED_FROM)
             found = found.T if turned is not pixels else found
             rules = found if rules is None else rules | found
     return strength if rules is None else Image.fromarray(np.where(rules, np.uint8(0), pixels))

@@ -7,7 +7,7 @@ from train.digits.ink import box_of
 from train.digits.strokes import BOX, PEN_RADIUS, SIDE
 
 WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
-INKED = 96  # of 255: from here on a pixel belongs to a stroke
+STROKE_FROM = 96  # of 255: from here on a pixel belongs to a stroke
 SOLID = 2.3  # ink of less than so many times the largest disc in it is one blot, no strokes
 
 
@@ -92,7 +92,7 @@ def upright_line(seen: np.ndarray) -> bool:
 
 def _to_work_size(strength: np.ndarray) -> np.ndarray | None:
     """Cut to the ink and scaled so that its longer side is WORK pixels, with an empty margin. (H, W) uint8."""
-    (left, top), (width, height) = box_of(strength >= INKED)
+    (left, top), (width, height) = box_of(strength >= STROKE_FROM)
     if not width:
         return None
     scale = WORK / max(width, height)

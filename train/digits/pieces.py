@@ -8,10 +8,12 @@ from PIL import Image
 from train.digits.ink import Ink
 
 COARSE = 180  # pixels of the longer side of the small copy that pieces are found on
-INKED = 64  # of 255, on that copy: thin strokes are faint there
+PIECE_FROM = 64  # of 255, on that copy: thin strokes are faint there
 DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
 MARK = 0.3  # of the largest digit's longer side: less is a slip of the pen, no digit
 SPECK = 0.02  # of the largest piece's ink: less is dirt
+MOST_STROKES = 100  # of movements, the largest: twelve digits have at most 36, and each is compared with each
+MOST_PAIRS = 24  # of neighbours that are tried as one digit, the nearest: twelve digits in a row have 11
 MOST_PIECES = 40  # more is no number, but a text, a drawing or noise
 
 
@@ -69,7 +71,9 @@ def sheet_of(ink: Ink) -> Sheet:
     step = max(-(-max(ink.strength.shape) // COARSE), 1)
     whole = Image.fromarray(ink.strength)
     coarse = np.asarray(whole.reduce(step) if step > 1 else whole)
-    labels, pieces = connected(coarse >= INKED)
+    labels, pieces = connected(coarse >= PIECE_FROM)
+    if not pieces:  # specks so small that on the copy they are gone
+        return Sheet(ink.strength, labels, step, [], clean=False)
     groups = in_reading_order(without_marks(together(without_dirt(pieces, coarse.shape, ink.from_photo))))
     return Sheet(ink.strength, labels, step, groups, len(groups) == 1 and len(groups[0].labels) == len(pieces))
 
@@ -86,6 +90,9 @@ def stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
         # a stroke has a width too: without one nothing would lie over a vertical line
         pieces.append(Piece(left - dot / 4, top - dot / 4, right + dot / 4, bottom + dot / 4, size, [index]))
     kept = [piece for piece in pieces if piece.area > dot / 2] or pieces
+    if len(kept) > MOST_STROKES:
+        least = sorted((piece.area for piece in kept), reverse=True)[MOST_STROKES]
+        kept = [piece for piece in kept if piece.area > least] or kept[:MOST_STROKES]
     return in_reading_order(without_marks(together(kept)))
 
 
@@ -190,12 +197,11 @@ def without_marks(groups: list[Piece]) -> list[Piece]:
 def close_pairs(groups: list[Piece]) -> list[tuple[int, int]]:
     """Which two groups may yet be one digit: a 4 whose strokes do not meet, an 8 of two rings."""
     tallest = max(group.height for group in groups)
-    return [
-        (first, second)
-        for second in range(len(groups))
-        for first in range(second)
-        if _gap(groups[first], groups[second]) < 0.3 * tallest
-    ]
+    gaps = {
+        (first, second): _gap(groups[first], groups[second]) for second in range(len(groups)) for first in range(second)
+    }
+    near = [pair for pair, gap in gaps.items() if gap < 0.3 * tallest]
+    return near if len(near) <= MOST_PAIRS else sorted(near, key=gaps.get)[:MOST_PAIRS]
 
 
 def in_reading_order(groups: list[Piece]) -> list[Piece]:

@@ -81,12 +81,21 @@ def redraw(strokes, pen_radius: float = PEN_RADIUS) -> np.ndarray:
     points = np.concatenate([_evenly(stroke * scale, STEP) for stroke in strokes])
     # evenly spaced points weigh as the ink does, so their mean is the centre of mass
     points = points - points.mean(axis=0) + SIDE / 2
-    points = np.unique((points / 0.1).round(), axis=0) * 0.1 if len(points) > 500 else points
+    points = _thinned(points, 0.1) if len(points) > 500 else points
+    x, y = points[points[:, 1].argsort()].T.astype(np.float32)
     centres = np.arange(SIDE, dtype=np.float32) + 0.5
-    x, y = points.T.astype(np.float32)
     across, down = (centres[:, None] - x) ** 2, (centres[:, None] - y) ** 2
-    squared = np.stack([(across + row).min(axis=1) for row in down])  # (28, 28): to the nearest point of the pen's path
-    return (np.clip(pen_radius + 0.5 - np.sqrt(squared), 0, 1) * 255).astype(np.uint8)
+    # to the nearest point of the pen's path, where that is near enough to leave ink
+    reach = pen_radius + 0.51
+    firsts, ends = np.searchsorted(y, centres - reach), np.searchsorted(y, centres + reach)
+    rows = [slice(first, end) for first, end in zip(firsts, ends, strict=True)]
+    squared = [(across[:, row] + down[i, row]).min(axis=1, initial=np.inf) for i, row in enumerate(rows)]
+    return (np.clip(pen_radius + 0.5 - np.sqrt(np.stack(squared)), 0, 1) * 255).astype(np.uint8)
+
+
+def path_length(strokes) -> float:
+    """How far the pen went while it was down."""
+    return float(sum(np.hypot(*np.diff(stroke, axis=0).T).sum() for stroke in strokes))
 
 
 def draw(strokes, size: tuple[int, int], radius: float, ink: int = 255, ground: int = 0) -> Image.Image:
@@ -109,6 +118,15 @@ def draw(strokes, size: tuple[int, int], radius: float, ink: int = 255, ground: 
         for x, y in points:  # round joints and ends
             pen.ellipse((x - r, y - r, x + r, y + r), fill=ink)
     return picture.reduce(more)
+
+
+def _thinned(points: np.ndarray, cell: float) -> np.ndarray:
+    """The cells of a grid that points lie in, each once. (n, 2) -> (m, 2)"""
+    cells = (points / cell).round().astype(np.int64)
+    first = cells.min(axis=0)
+    taken = np.zeros(cells.max(axis=0) - first + 1, bool)
+    taken[tuple((cells - first).T)] = True
+    return (np.argwhere(taken) + first) * cell
 
 
 def _evenly(stroke: np.ndarray, step: float) -> np.ndarray:
