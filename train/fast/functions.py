@@ -6,13 +6,6 @@ from torch import Tensor, nn
 from train.fast.library import call, library
 
 
-def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
-    """Of uint8 pixels (M, 1, H, W) those at `which` (N,) int64, in range, scaled to 0..1 and normalised: float32."""
-    out = torch.empty((len(which), *pixels.shape[1:]))
-    call("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
-    return out
-
-
 def product_type() -> torch.dtype:
     """The type of numbers that is multiplied here: float32, or what autocast asks for."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
@@ -109,28 +102,6 @@ class Normalisation(torch.autograd.Function):
         given, wanted = (x, grad, places, scale, shift, mean, inverse), (grad_x, grad_scale, grad_shift)
         _call("normalise_backward", x.dtype, *given, *wanted, *_sizes(x, x.shape[1]))
         return grad_x, grad_scale, grad_shift, None, None
-
-
-class Pooling(torch.autograd.Function):
-    """The largest of each 2 x 2 values of (N, C, H, W), after ReLU if `relu` is set."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, relu: bool) -> Tensor:
-        x = _channels_last(x)
-        out, places = _halved(x.shape, x.dtype)
-        *sizes, threads = _sizes(x, x.shape[1])
-        _call("pool", x.dtype, x, out, places, *sizes, int(relu), threads)
-        ctx.save_for_backward(places)
-        ctx.shape = x.shape
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
-        grad = _channels_last(grad)
-        grad_x = _empty(ctx.shape, grad.dtype)
-        _call("pool_backward", grad.dtype, grad, places, grad_x, *_sizes(grad_x, ctx.shape[1]))
-        return grad_x, None
 
 
 class Dropping(torch.autograd.Function):

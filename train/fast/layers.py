@@ -13,8 +13,9 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from train.fast.functions import Dropping, FirstConvolution, Linear, Normalisation, Pooling, Winograd, product_type
+from train.fast.functions import Dropping, FirstConvolution, Linear, Normalisation, Winograd, product_type
 from train.fast.library import library
 from train.fast.machine import cpu_has_amx
 
@@ -100,10 +101,6 @@ def _fused_at(layers: list[nn.Module], at: int) -> tuple[nn.Module | None, int]:
             return NormRelu(norm, pool=True), 3
         case [nn.BatchNorm2d() as norm, nn.ReLU(), *_] if _usual(norm):
             return NormRelu(norm, pool=False), 2
-        case [nn.ReLU(), nn.MaxPool2d() as pool, *_] | [nn.MaxPool2d() as pool, nn.ReLU(), *_] if _halves(pool):
-            return Pool(relu=True), 2
-        case [nn.MaxPool2d() as pool, *_] if _halves(pool):
-            return Pool(relu=False), 1
         case [nn.Dropout() as dropout, *_]:
             return Dropout(dropout), 1
     return None, 0
@@ -159,7 +156,7 @@ class Convolution3x3(nn.Module):
         layer, kind = self.convolution, product_type()
         if _winograd_pays(kind):
             return Winograd.apply(x.to(kind), layer.weight, layer.bias, layer.padding[0], self.pool)
-        return Pooling.apply(layer(x), True) if self.pool else layer(x)
+        return F.max_pool2d(layer(x), 2).relu_() if self.pool else layer(x)
 
 
 @functools.cache
@@ -198,17 +195,6 @@ class NormRelu(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         self.norm.num_batches_tracked.add_(1)
         return Normalisation.apply(x, self.norm.weight, self.norm.bias, self.norm, self.pool)
-
-
-class Pool(nn.Module):
-    """The largest of each 2 x 2 values, after ReLU if asked for: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
-
-    def __init__(self, relu: bool):
-        super().__init__()
-        self.relu = relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Pooling.apply(x, self.relu)
 
 
 class Dropout(nn.Module):

@@ -6,7 +6,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from train.fast.adam import FusedAdam
 from train.fast.layers import quickest
 from train.fast.library import library
 from train.fast.machine import Plan
@@ -47,7 +46,7 @@ class Run:
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.recorded = records_steps(plan, workers)
         self.fused = fuse and plan.device == "cpu" and not self.recorded and library() is not None
-        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, self.fused)
+        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded)
         self.forward = workers.together(quickest(self.model, self.fused, recipe.compile))
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
@@ -114,7 +113,7 @@ def records_steps(plan: Plan, workers: Workers) -> bool:
     return plan.device.startswith("cuda") and workers.count == 1
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in_one: bool) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool) -> torch.optim.Optimizer:
     # weight decay pulls on the weights of layers, not on biases and BatchNorm's scales
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -124,8 +123,6 @@ def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in
     fused = device.startswith(("cpu", "cuda"))
     # in a recording a number would stay what it was; a tensor's value may change
     rate = torch.tensor(recipe.learning_rate, device=device) if recorded else recipe.learning_rate
-    if in_one and recipe.optimizer in ("adam", "adamw"):
-        return FusedAdam(groups, lr=rate, betas=recipe.betas, decoupled_weight_decay=recipe.optimizer == "adamw")
     match recipe.optimizer:
         case "adam":
             return torch.optim.Adam(groups, lr=rate, betas=recipe.betas, fused=fused, capturable=recorded)
