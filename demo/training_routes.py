@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import json
-import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -19,7 +18,6 @@ from demo.training_store import Store
 from demo.training_try import try_both
 from demo.training_work import train
 from train.answer.onnx import to_onnx
-from train.fast.library import library
 from train.fast.machine import plan
 from train.learn.checkpoint import load
 from train.task import UsageError, task_named
@@ -34,8 +32,6 @@ store = Store()
 shelf = Shelf()
 how = plan()
 slots = Slots(limits, partial(train, load=shelf.splits, plan=how, store=store))
-if how.device == "cpu":  # compiles for some seconds, once: not when a first run waits
-    threading.Thread(target=library, daemon=True).start()
 
 
 @atexit.register

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import stat
 import statistics
 
 import pytest
@@ -196,47 +195,6 @@ def test_a_run_on_a_cpu_takes_fused_layers(monkeypatch):
     assert isinstance(run.forward.features[0], ConvolutionReluPool)
     assert isinstance(Run(ASL, ASL.recipe("lesson"), plan=Plan()).forward.features[1], NormRelu)
     assert not Run(MNIST, MNIST.recipe("lesson"), plan=Plan(), fuse=False).fused
-    monkeypatch.setattr("train.learn.run.library", lambda: None)
+    monkeypatch.setattr("train.fast.layers.library", lambda: None)
     run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
     assert isinstance(run.forward.features[1], nn.MaxPool2d)
-
-
-def test_code_is_compiled_once_and_none_is_left_half_made(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
-    assert compiled._library.__wrapped__() is not None
-    (made,) = tmp_path.iterdir()
-    before = made.stat().st_mtime_ns
-    assert compiled._library.__wrapped__() is not None
-    assert list(tmp_path.iterdir()) == [made] and made.stat().st_mtime_ns == before
-
-
-def test_without_a_compiler_or_if_not_wanted_layers_stay_torchs(monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_FUSED", "0")
-    assert compiled._library.__wrapped__() is None
-    monkeypatch.delenv("DIGITS_AND_SIGNS_FUSED")
-    monkeypatch.setattr(compiled, "COMPILERS", ("no-such-compiler",))
-    assert compiled._library.__wrapped__() is None
-    monkeypatch.setattr("train.fast.layers.library", lambda: None)
-    model = build("mnist-cnn")
-    assert fused(model) is model
-
-
-def test_a_compiler_that_fails_is_told_of_and_done_without(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
-    broken = tmp_path / "broken-c++"
-    broken.write_text("#!/bin/sh\necho 'error: no headers' >&2\nexit 1\n")
-    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(compiled, "COMPILERS", (str(broken),))
-    with pytest.warns(UserWarning, match="could not compile its fast layers, training is slower: error: no headers"):
-        assert compiled._library.__wrapped__() is None
-    assert list(tmp_path.iterdir()) == [broken]
-
-
-def test_on_a_mac_that_only_offers_to_install_a_compiler_there_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled.sys, "platform", "darwin")
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    tool = tmp_path / "xcode-select"
-    for status, there in [(2, False), (0, True)]:
-        tool.write_text(f"#!/bin/sh\nexit {status}\n")
-        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-        assert (compiled._compiler() is not None) == there
