@@ -2,7 +2,6 @@
 
 import copy
 import os
-import stat
 import statistics
 
 import pytest
@@ -11,21 +10,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from train.fast import library as compiled
-from train.fast.adam import FusedAdam
-from train.fast.functions import gathered
 from train.fast.layers import (
     ConvolutionReluPool,
     Dropout,
     FullyConnected,
     NormRelu,
-    Pool,
     fused,
     multiplies_in_bfloat16,
 )
 from train.fast.machine import Plan
 from train.learn.networks import ConvNet, build
 from train.learn.run import Run
-from train.learn.step import to_input
 from train.task import ASL, MNIST
 
 NETWORKS = {
@@ -78,7 +73,7 @@ def test_scores_gradients_and_statistics_are_those_of_torchs_layers(name, thread
     torch.set_num_threads(threads)
     plain, other = pair(name)
     quick = fused(other)
-    assert any(isinstance(layer, ConvolutionReluPool | NormRelu | Pool) for layer in quick.features)
+    assert any(isinstance(layer, ConvolutionReluPool | NormRelu) for layer in quick.features)
     size = 30 if name == "odd sizes" else 28
     for expected, got in zip(learnt(plain, plain, size), learnt(other, quick, size), strict=True):
         assert torch.allclose(expected, got, rtol=1e-3, atol=2e-6), (expected - got).abs().max()
@@ -148,23 +143,13 @@ def test_the_same_batch_gives_the_same_bits():
         assert torch.equal(first, second)
 
 
-def test_of_equal_values_the_first_gets_the_gradient():
-    gradients = []
-    for layer in (nn.MaxPool2d(2), Pool(relu=False)):
-        x = torch.ones(1, 16, 5, 5, requires_grad=True)  # an odd size: the last row and column belong to no square
-        layer(x).sum().backward()
-        gradients.append(x.grad)
-    assert torch.equal(*gradients) and gradients[0].sum() == 16 * 4
-
-
-@pytest.mark.parametrize("layer", ["convolution", "norm", "norm and pool", "pool"])
+@pytest.mark.parametrize("layer", ["convolution", "norm", "norm and pool"])
 def test_what_is_not_a_number_stays_so(layer):
     maps = 1 if layer == "convolution" else 16
     fast = {
         "convolution": lambda: ConvolutionReluPool(nn.Conv2d(1, 16, 3, padding=1)),
         "norm": lambda: NormRelu(nn.BatchNorm2d(16), pool=False),
         "norm and pool": lambda: NormRelu(nn.BatchNorm2d(16), pool=True),
-        "pool": lambda: Pool(relu=True),
     }[layer]()
     for dtype in (torch.float32, torch.bfloat16):
         x = torch.zeros(2, maps, 6, 6, dtype=dtype)
@@ -175,19 +160,11 @@ def test_what_is_not_a_number_stays_so(layer):
 def test_few_channels_and_other_layers_stay_as_they_are():
     torch.manual_seed(0)
     model = ConvNet(channels=(8, 40), kernel=4, dropout=0.2)
-    assert [type(layer).__name__ for layer in fused(model).features] == "Conv2d ReLU MaxPool2d Conv2d Pool".split()
+    kinds = [type(layer).__name__ for layer in fused(model).features]
+    assert kinds == "Conv2d ReLU MaxPool2d Conv2d ReLU MaxPool2d".split()
     assert all(one is two for one, two in zip(model.parameters(), fused(model).parameters(), strict=True))
     linear = nn.Linear(3, 2)
     assert fused(linear) is linear
-
-
-def test_gathered_pictures_are_a_networks_input_bit_by_bit():
-    pixels = torch.arange(256, dtype=torch.uint8).repeat(5 * 28).view(-1, 1, 16, 16)[:, :, :, :15].contiguous()
-    which = torch.tensor([7, 0, 139, 7])
-    for threads in (1, 2):
-        torch.set_num_threads(threads)
-        got = gathered(pixels, which, 0.1307, 0.3081)
-        assert torch.equal(got, to_input(pixels[which], 0.1307, 0.3081)) and got.shape == (4, 1, 16, 15)
 
 
 def test_dropout_drops_its_share_and_the_gradient_with_it():
@@ -213,83 +190,11 @@ def test_dropout_drops_its_share_and_the_gradient_with_it():
     assert torch.equal(layer(x), x)
 
 
-@pytest.mark.parametrize("decoupled", [False, True])
-def test_adam_goes_where_torchs_goes_and_takes_over_from_it(decoupled):
-    models = pair("mnist-cnn")
-
-    def optimizer(kind, model, **how):
-        groups = [
-            {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": 0.1},
-            {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        return kind(groups, lr=0.01, betas=(0.8, 0.95), decoupled_weight_decay=decoupled, **how)
-
-    one, two = optimizer(torch.optim.Adam, models[0], fused=True), optimizer(FusedAdam, models[1])
-    torch.manual_seed(0)
-    for step in range(30):
-        if step == 15:  # and each goes on from the other's state
-            states = copy.deepcopy(one.state_dict()), copy.deepcopy(two.state_dict())
-            two.load_state_dict(states[0])
-            one.load_state_dict(states[1])
-            two.param_groups[0]["fused"] = two.param_groups[1]["fused"] = None
-            one.param_groups[0]["fused"] = one.param_groups[1]["fused"] = True
-        for first, second in zip(*(model.parameters() for model in models), strict=True):
-            first.grad = torch.randn_like(first)
-            second.grad = first.grad.clone()
-        one.step()
-        two.step()
-    for first, second in zip(*(model.parameters() for model in models), strict=True):
-        assert torch.allclose(first, second, rtol=1e-4, atol=1e-5)
-    models[1].zero_grad(set_to_none=True)
-    two.step()  # nothing to do
-
-
-def test_a_run_on_a_cpu_takes_fused_layers_and_adam(monkeypatch):
+def test_a_run_on_a_cpu_takes_fused_layers(monkeypatch):
     run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
-    assert isinstance(run.forward.features[0], ConvolutionReluPool) and isinstance(run.optimizer, FusedAdam)
+    assert isinstance(run.forward.features[0], ConvolutionReluPool)
     assert isinstance(Run(ASL, ASL.recipe("lesson"), plan=Plan()).forward.features[1], NormRelu)
     assert not Run(MNIST, MNIST.recipe("lesson"), plan=Plan(), fuse=False).fused
-    monkeypatch.setattr("train.learn.run.library", lambda: None)
-    run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
-    assert not isinstance(run.optimizer, FusedAdam) and isinstance(run.forward.features[1], nn.MaxPool2d)
-
-
-def test_code_is_compiled_once_and_none_is_left_half_made(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
-    assert compiled._library.__wrapped__() is not None
-    (made,) = tmp_path.iterdir()
-    before = made.stat().st_mtime_ns
-    assert compiled._library.__wrapped__() is not None
-    assert list(tmp_path.iterdir()) == [made] and made.stat().st_mtime_ns == before
-
-
-def test_without_a_compiler_or_if_not_wanted_layers_stay_torchs(monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_FUSED", "0")
-    assert compiled._library.__wrapped__() is None
-    monkeypatch.delenv("DIGITS_AND_SIGNS_FUSED")
-    monkeypatch.setattr(compiled, "COMPILERS", ("no-such-compiler",))
-    assert compiled._library.__wrapped__() is None
     monkeypatch.setattr("train.fast.layers.library", lambda: None)
-    model = build("mnist-cnn")
-    assert fused(model) is model
-
-
-def test_a_compiler_that_fails_is_told_of_and_done_without(tmp_path, monkeypatch):
-    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path))
-    broken = tmp_path / "broken-c++"
-    broken.write_text("#!/bin/sh\necho 'error: no headers' >&2\nexit 1\n")
-    broken.chmod(broken.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(compiled, "COMPILERS", (str(broken),))
-    with pytest.warns(UserWarning, match="could not compile its fast layers, training is slower: error: no headers"):
-        assert compiled._library.__wrapped__() is None
-    assert list(tmp_path.iterdir()) == [broken]
-
-
-def test_on_a_mac_that_only_offers_to_install_a_compiler_there_is_none(tmp_path, monkeypatch):
-    monkeypatch.setattr(compiled.sys, "platform", "darwin")
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    tool = tmp_path / "xcode-select"
-    for status, there in [(2, False), (0, True)]:
-        tool.write_text(f"#!/bin/sh\nexit {status}\n")
-        tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-        assert (compiled._compiler() is not None) == there
+    run = Run(MNIST, MNIST.recipe("lesson"), plan=Plan())
+    assert isinstance(run.forward.features[1], nn.MaxPool2d)

@@ -40,11 +40,11 @@ def images(count: int) -> Images:
 
 def train_steps(name: str, monkeypatch, record, seed: int = 5) -> tuple[dict, torch.Tensor, TrainingStep]:
     """Nine steps on batches of 16, the last but one of 8, with `record` for what records a step."""
-    monkeypatch.setattr(train.run, "records_steps", lambda plan, workers: True)
+    monkeypatch.setattr(train.learn.run, "records_steps", lambda plan, workers: True)
     run = Run(ASL if name == "dropout" else MNIST, RECIPES[name], seed=seed, plan=Plan("cpu", 1, "float32"))
     run.model.train()
     step = TrainingStep(run, images(80))
-    monkeypatch.setattr(train.step, "record", lambda work, stream: record(work, step))
+    monkeypatch.setattr(train.learn.step, "record", lambda work, stream: record(work, step))
     for number in range(9):
         batch = (torch.arange(8 if number == 7 else 16) * 7 + number * 5) % 80
         step(batch, progress=number / 9)
@@ -152,7 +152,7 @@ def test_on_a_gpu_a_recorded_run_learns_as_an_unrecorded_does(name, monkeypatch)
 
     def trained(recorded: bool) -> tuple[dict, float]:
         if not recorded:
-            monkeypatch.setattr(train.step, "record", refused)
+            monkeypatch.setattr(train.learn.step, "record", refused)
         run = Run(task, RECIPES[name].but(epochs=2), plan=Plan("cuda", 1, "float32"))
         last = list(fit(run, data))[-1]
         assert run.recorded == recorded

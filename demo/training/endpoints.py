@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import json
-import threading
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -24,7 +23,7 @@ from demo.training.work import train
 from demo.turns import Turn
 from demo.wire import BadRequest, answered, body_of, parse, sentence
 from train.answer.onnx import to_onnx
-from train.fast.library import library
+from train.fast.library import ready
 from train.fast.machine import plan
 from train.learn.checkpoint import load
 from train.task import UsageError
@@ -38,7 +37,6 @@ store = Store(limits.kept, limits.kept_bytes)
 shelf = Shelf()
 how = plan()
 slots = Slots(limits, partial(train, load=shelf.splits, plan=how, store=store))
-_compiling: list[threading.Thread] = []
 
 
 @atexit.register
@@ -101,7 +99,8 @@ def routes(app: FastAPI) -> None:
     @answered
     async def data(task: str = "mnist") -> JSONResponse:
         """How many images there are of a task; the tab asks when it opens, so what a run needs is made ready."""
-        _compile()
+        if how.device == "cpu":
+            ready()  # compiles meanwhile, once: it takes some seconds, which a first run need not wait for
         wanted = task_of({"task": task})
         try:
             splits = await shelf.await_splits(wanted, wanted.recipe("best"))
@@ -189,10 +188,3 @@ async def follow(training: Training) -> AsyncIterator[dict | None]:
             await asyncio.sleep(PERIOD)
     finally:
         slots.leave(training)
-
-
-def _compile() -> None:
-    """Compiles the fused layers, once, meanwhile: it takes some seconds, which a first run need not wait for."""
-    if how.device == "cpu" and not _compiling:
-        _compiling.append(threading.Thread(target=library, daemon=True))
-        _compiling[0].start()

@@ -15,6 +15,7 @@ from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
 from demo.training.store import Store
 from train.data.images import Splits
+from train.fast.library import ready
 from train.fast.machine import Plan
 from train.learn.checkpoint import Metadata
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
@@ -67,7 +68,9 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         splits = load(settings.task, settings.recipe, training.check)
         training.start_clock()
         training.check()
-        run = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan)
+        # what is compiled for some seconds, once, is not waited for: the first run takes torch's layers
+        fuse = plan.device == "cpu" and ready()
+        run = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan, fuse=fuse)
         training.enter("training")
         with _interruptible(run, training.check):
             _watch(training, run, splits)

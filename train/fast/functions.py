@@ -6,13 +6,6 @@ from torch import Tensor, nn
 from train.fast.library import call, library
 
 
-def gathered(pixels: Tensor, which: Tensor, mean: float, std: float) -> Tensor:
-    """Of uint8 pixels (M, 1, H, W) those at `which` (N,) int64, in range, scaled to 0..1 and normalised: float32."""
-    out = torch.empty((len(which), *pixels.shape[1:]))
-    call("gather", pixels, which.contiguous(), out, len(which), out[0].numel(), mean, std, torch.get_num_threads())
-    return out
-
-
 def product_type() -> torch.dtype:
     """The type of numbers that is multiplied here: float32, or what autocast asks for."""
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
@@ -26,7 +19,7 @@ class FirstConvolution(torch.autograd.Function):
         x = x.float().contiguous()
         kind = product_type()
         out, places = _halved((len(x), len(weight), *x.shape[2:]), kind)
-        _call(f"convolve_pool_{weight.shape[-1]}", kind, x, weight, bias, out, places, *_sizes(x, len(weight)))
+        call(f"convolve_pool_{weight.shape[-1]}", kind, x, weight, bias, out, places, *_sizes(x, len(weight)))
         ctx.save_for_backward(x, places, weight)
         return out
 
@@ -36,7 +29,7 @@ class FirstConvolution(torch.autograd.Function):
         grad_weight, grad_bias = torch.empty_like(weight), torch.empty(len(weight))
         grad, side = _channels_last(grad), weight.shape[-1]
         sizes = _sizes(x, len(grad_bias))
-        _call(f"convolve_pool_backward_{side}", grad.dtype, x, grad, places, grad_weight, grad_bias, *sizes)
+        call(f"convolve_pool_backward_{side}", grad.dtype, x, grad, places, grad_weight, grad_bias, *sizes)
         return None, grad_weight, grad_bias
 
 
@@ -51,7 +44,7 @@ class Winograd(torch.autograd.Function):
         out, places = _halved(shape, x.dtype) if pool else (_empty(shape, x.dtype), None)
         strides = weight.stride(1), weight.stride(3)
         ctx.sizes = n, height, width, channels, len(weight), padding, *strides, torch.get_num_threads()
-        _call("winograd", x.dtype, x, weight, bias, out, places, *ctx.sizes)
+        call("winograd", x.dtype, x, weight, bias, out, places, *ctx.sizes)
         ctx.save_for_backward(x, weight, places)
         ctx.has_bias = bias is not None
         return out
@@ -60,7 +53,7 @@ class Winograd(torch.autograd.Function):
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, places = ctx.saved_tensors
         grads = torch.empty_like(x), torch.empty_like(weight), torch.empty(len(weight))
-        _call("winograd_backward", x.dtype, x, _channels_last(grad), places, weight, *grads, *ctx.sizes)
+        call("winograd_backward", x.dtype, x, _channels_last(grad), places, weight, *grads, *ctx.sizes)
         return *grads[:2], grads[2] if ctx.has_bias else None, None, None
 
 
@@ -74,7 +67,7 @@ class Linear(torch.autograd.Function):
         flat = torch.empty(len(x), library().flat_row(weight.shape[1]), dtype=x.dtype)
         out = torch.empty(len(x), len(weight), dtype=x.dtype)
         ctx.sizes = int(relu), len(x), pixels, weight.shape[1] // pixels, len(weight), torch.get_num_threads()
-        call("linear", x, weight, bias, flat, out, *ctx.sizes)
+        call("linear", x.dtype, x, weight, bias, flat, out, *ctx.sizes)
         ctx.save_for_backward(flat, out, weight)
         ctx.shape = x.shape
         return out
@@ -84,7 +77,7 @@ class Linear(torch.autograd.Function):
         flat, out, weight = ctx.saved_tensors
         grad_x = _empty(ctx.shape, out.dtype) if len(ctx.shape) == 4 else torch.empty(ctx.shape, dtype=out.dtype)
         grads = grad_x, torch.empty_like(weight), torch.empty(len(weight))
-        call("linear_backward", flat, out, grad.contiguous(), weight, *grads, *ctx.sizes)
+        call("linear_backward", out.dtype, flat, out, grad.contiguous(), weight, *grads, *ctx.sizes)
         return *grads, None
 
 
@@ -97,7 +90,7 @@ class Normalisation(torch.autograd.Function):
         out, places = _halved(x.shape, x.dtype) if pool else (torch.empty_like(x), None)
         mean, inverse = torch.empty_like(scale), torch.empty_like(scale)
         numbers = (norm.eps, norm.momentum, norm.running_mean, norm.running_var, mean, inverse)
-        _call("normalise", x.dtype, x, scale, shift, *numbers, out, places, *_sizes(x, x.shape[1]))
+        call("normalise", x.dtype, x, scale, shift, *numbers, out, places, *_sizes(x, x.shape[1]))
         ctx.save_for_backward(x, scale, shift, mean, inverse, places)
         return out
 
@@ -107,30 +100,8 @@ class Normalisation(torch.autograd.Function):
         grad = _channels_last(grad)
         grad_x, grad_scale, grad_shift = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(shift)
         given, wanted = (x, grad, places, scale, shift, mean, inverse), (grad_x, grad_scale, grad_shift)
-        _call("normalise_backward", x.dtype, *given, *wanted, *_sizes(x, x.shape[1]))
+        call("normalise_backward", x.dtype, *given, *wanted, *_sizes(x, x.shape[1]))
         return grad_x, grad_scale, grad_shift, None, None
-
-
-class Pooling(torch.autograd.Function):
-    """The largest of each 2 x 2 values of (N, C, H, W), after ReLU if `relu` is set."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, relu: bool) -> Tensor:
-        x = _channels_last(x)
-        out, places = _halved(x.shape, x.dtype)
-        *sizes, threads = _sizes(x, x.shape[1])
-        _call("pool", x.dtype, x, out, places, *sizes, int(relu), threads)
-        ctx.save_for_backward(places)
-        ctx.shape = x.shape
-        return out
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        (places,) = ctx.saved_tensors
-        grad = _channels_last(grad)
-        grad_x = _empty(ctx.shape, grad.dtype)
-        _call("pool_backward", grad.dtype, grad, places, grad_x, *_sizes(grad_x, ctx.shape[1]))
-        return grad_x, None
 
 
 class Dropping(torch.autograd.Function):
@@ -149,7 +120,7 @@ class Dropping(torch.autograd.Function):
 def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:
     x = _channels_last(x)
     out = torch.empty_like(x)
-    _call("dropout", x.dtype, x, out, x.numel(), probability, seed, torch.get_num_threads())
+    call("dropout", x.dtype, x, out, x.numel(), probability, seed, torch.get_num_threads())
     return out
 
 
@@ -171,8 +142,3 @@ def _empty(shape: tuple[int, ...], kind: torch.dtype) -> Tensor:
 def _sizes(x: Tensor, channels: int) -> tuple[int, ...]:
     n, _, height, width = x.shape
     return n, height, width, channels, torch.get_num_threads()
-
-
-def _call(name: str, kind: torch.dtype, *arguments: Tensor | int | float | None) -> None:
-    """A function of train/fast/native, for feature maps of that type."""
-    call(f"{name}_{str(kind).removeprefix('torch.').removesuffix('32')}", *arguments)

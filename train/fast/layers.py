@@ -13,24 +13,33 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from train.fast.functions import Dropping, FirstConvolution, Linear, Normalisation, Pooling, Winograd, product_type
+from train.fast.functions import Dropping, FirstConvolution, Linear, Normalisation, Winograd, product_type
 from train.fast.library import library
 from train.fast.machine import cpu_has_amx
 
-CHANNELS = 16  # from so many on; with fewer, torch's own layers are as good
+CHANNELS = 16  # the fewest that fill a register of AVX-512; with fewer, torch's own layers are as good
 
 
-def quickest(model: nn.Module, fuse: bool, compile: bool) -> nn.Module:
-    """The same network, parameters shared, as it trains fastest.
+def quickest(model: nn.Module, *, fuse: bool = True, compile: bool = False) -> nn.Module:
+    """The same network, parameters shared, as it trains fastest. What it is made of does not change later.
 
-    Beside fused layers torch.compile is left out: it takes 12 s, and then twice as long for a step of the lesson's
-    sign network.
+    Args:
+        fuse: take fused layers, which are for float32 parameters on a CPU, where a C++ compiler is found; the first
+            call in a process may wait for it (`library.ready` tells).
+        compile: otherwise take torch.compile, where there is a compiler. Never both: it takes 12 s, and then twice as
+            long for a step of the lesson's sign network.
     """
-    if fuse:
+    if fuse and library() is not None:
         return pooling_first(fused(model))
     model = pooling_first(model)
     return torch.compile(model) if compile and any(map(shutil.which, ("cc", "gcc", "clang", "cl"))) else model
+
+
+def is_fused(model: nn.Module) -> bool:
+    """Whether fused layers are in it."""
+    return any(isinstance(layer, Fused) for layer in model.modules())
 
 
 def pooling_first(model: nn.Module) -> nn.Module:
@@ -43,39 +52,61 @@ def pooling_first(model: nn.Module) -> nn.Module:
     for index in range(1, len(layers)):
         if isinstance(layers[index], nn.MaxPool2d) and isinstance(layers[index - 1], nn.ReLU):
             layers[index - 1 : index + 1] = layers[index], layers[index - 1]
-    if layers == before:
-        return model
-    other = copy.copy(model)
-    other._modules = model._modules | {"features": nn.Sequential(*layers)}
-    return other
+    return model if layers == before else _with_parts(model, features=nn.Sequential(*layers))
 
 
 def fused(model: nn.Module) -> nn.Module:
-    """The same network, parameters shared, with neighbours in its `features` and `classifier` in one.
+    """The same network, parameters shared, with fused layers for neighbours in its `features` and `classifier`.
 
-    It is for training on a CPU. Where there is no compiler, or nothing to fuse, it is the model itself. Its outputs and
-    gradients are the model's up to rounding.
+    Its outputs and gradients are the model's up to rounding. Without a library, or with nothing to fuse, it is the
+    model itself.
     """
     layers = list(getattr(model, "features", ()))
     if not layers or library() is None:
         return model
-    together, at, channels = [], 0, None
-    while at < len(layers):
-        if isinstance(layers[at], nn.Conv2d):
-            channels = layers[at].out_channels
-        layer, count = _fused_at(layers, at) if (channels or 0) >= CHANNELS else (None, 0)
-        together.append(layers[at] if layer is None else layer)
-        at += max(count, 1)
-    parts = {"features": nn.Sequential(*together)}
+    parts = {"features": nn.Sequential(*_fuse_features(layers))}
     if isinstance(getattr(model, "classifier", None), nn.Sequential):
-        parts["classifier"] = nn.Sequential(*_fully_connected(list(model.classifier)))
+        parts["classifier"] = nn.Sequential(*_fuse_classifier(list(model.classifier)))
+    return _with_parts(model, **parts)
+
+
+def _with_parts(model: nn.Module, **parts: nn.Module) -> nn.Module:
+    """A shallow copy of the network with some of its parts exchanged."""
     other = copy.copy(model)
     other._modules = model._modules | parts
     return other
 
 
-def _fully_connected(layers: list[nn.Module]) -> Iterator[nn.Module]:
-    """The same layers, linear ones in one with the flattening before and the ReLU after them."""
+def _fuse_features(layers: list[nn.Module]) -> Iterator[nn.Module]:
+    channels = 0
+    while layers:
+        if isinstance(layers[0], nn.Conv2d):
+            channels = layers[0].out_channels
+        layer, count = _fuse_first(layers) if channels >= CHANNELS else (None, 0)
+        yield layer or layers[0]
+        del layers[: count or 1]
+
+
+def _fuse_first(layers: list[nn.Module]) -> tuple[nn.Module | None, int]:
+    """A fused layer for the first few of these, and how many it replaces; (None, 0) if the first stays as it is."""
+    match layers[:3]:
+        case [nn.Conv2d() as layer, nn.ReLU(), nn.MaxPool2d() as pool] if _takes_pictures(layer) and _halves(pool):
+            return ConvolutionReluPool(layer), 3
+        case [nn.Conv2d() as layer, nn.ReLU(), nn.MaxPool2d() as pool] if _suits_winograd(layer) and _halves(pool):
+            return Convolution3x3(layer, pool=True), 3
+        case [nn.Conv2d() as layer, *_] if _suits_winograd(layer):
+            return Convolution3x3(layer, pool=False), 1
+        case [nn.BatchNorm2d() as norm, nn.ReLU(), nn.MaxPool2d() as pool] if _is_usual(norm) and _halves(pool):
+            return NormRelu(norm, pool=True), 3
+        case [nn.BatchNorm2d() as norm, nn.ReLU(), *_] if _is_usual(norm):
+            return NormRelu(norm, pool=False), 2
+        case [nn.Dropout() as dropout, *_]:
+            return Dropout(dropout), 1
+    return None, 0
+
+
+def _fuse_classifier(layers: list[nn.Module]) -> Iterator[nn.Module]:
+    """Linear layers with the flattening before and the ReLU after them, where there are any."""
     while layers:
         start = int(isinstance(layers[0], nn.Flatten) and (layers[0].start_dim, layers[0].end_dim) == (1, -1))
         linear, relu = [*layers[start : start + 2], None, None][:2]
@@ -87,29 +118,7 @@ def _fully_connected(layers: list[nn.Module]) -> Iterator[nn.Module]:
             yield layers.pop(0)
 
 
-def _fused_at(layers: list[nn.Module], at: int) -> tuple[nn.Module | None, int]:
-    """One layer for those that stand there, and how many they are; none if they stay as they are."""
-    match layers[at : at + 3]:
-        case [nn.Conv2d() as convolution, nn.ReLU(), nn.MaxPool2d() as pool] if _firsts(convolution) and _halves(pool):
-            return ConvolutionReluPool(convolution), 3
-        case [nn.Conv2d() as layer, nn.ReLU(), nn.MaxPool2d() as pool] if _of_three(layer) and _halves(pool):
-            return Convolution3x3(layer, pool=True), 3
-        case [nn.Conv2d() as layer, *_] if _of_three(layer):
-            return Convolution3x3(layer, pool=False), 1
-        case [nn.BatchNorm2d() as norm, nn.ReLU(), nn.MaxPool2d() as pool] if _usual(norm) and _halves(pool):
-            return NormRelu(norm, pool=True), 3
-        case [nn.BatchNorm2d() as norm, nn.ReLU(), *_] if _usual(norm):
-            return NormRelu(norm, pool=False), 2
-        case [nn.ReLU(), nn.MaxPool2d() as pool, *_] | [nn.MaxPool2d() as pool, nn.ReLU(), *_] if _halves(pool):
-            return Pool(relu=True), 2
-        case [nn.MaxPool2d() as pool, *_] if _halves(pool):
-            return Pool(relu=False), 1
-        case [nn.Dropout() as dropout, *_]:
-            return Dropout(dropout), 1
-    return None, 0
-
-
-def _firsts(layer: nn.Conv2d) -> bool:
+def _takes_pictures(layer: nn.Conv2d) -> bool:
     """Whether it is the convolution of a picture of one channel that keeps its size."""
     side = layer.kernel_size[0]
     plain = (layer.stride, layer.dilation, layer.padding_mode) == ((1, 1), (1, 1), "zeros")
@@ -117,8 +126,8 @@ def _firsts(layer: nn.Conv2d) -> bool:
     return layer.in_channels == 1 and layer.bias is not None and side in (3, 5) and plain and sides
 
 
-def _of_three(layer: nn.Conv2d) -> bool:
-    """Whether it is a usual convolution of 3 x 3 of many channels."""
+def _suits_winograd(layer: nn.Conv2d) -> bool:
+    """Whether it is a plain 3 x 3 convolution of many channels."""
     plain = (layer.stride, layer.dilation, layer.groups, layer.padding_mode) == ((1, 1), (1, 1), 1, "zeros")
     sides = layer.kernel_size == (3, 3) and layer.padding in ((0, 0), (1, 1))
     return plain and sides and min(layer.in_channels, layer.out_channels) >= CHANNELS
@@ -129,11 +138,15 @@ def _halves(layer: nn.MaxPool2d) -> bool:
     return pair == [(2, 2), (2, 2)] and not (layer.padding or layer.ceil_mode) and layer.dilation == 1
 
 
-def _usual(layer: nn.BatchNorm2d) -> bool:
+def _is_usual(layer: nn.BatchNorm2d) -> bool:
     return layer.affine and layer.track_running_stats and layer.momentum is not None
 
 
-class ConvolutionReluPool(nn.Module):
+class Fused(nn.Module):
+    """What replaces some of torch's layers. It holds them: their parameters, and what they do when it does not pay."""
+
+
+class ConvolutionReluPool(Fused):
     """Convolution of pictures of one channel, ReLU and 2 x 2 pooling: (N, 1, H, W) -> (N, C, H // 2, W // 2)."""
 
     def __init__(self, convolution: nn.Conv2d):
@@ -144,7 +157,7 @@ class ConvolutionReluPool(nn.Module):
         return FirstConvolution.apply(x, self.convolution.weight, self.convolution.bias)
 
 
-class Convolution3x3(nn.Module):
+class Convolution3x3(Fused):
     """Convolution of 3 x 3 and, if asked for, ReLU and 2 x 2 pooling: (N, C, H, W) -> (N, D, h, w) or its half.
 
     By the method of Winograd, with 2.25 times fewer multiplications (Lavin and Gray, 2015). In bfloat16 its points are
@@ -159,7 +172,7 @@ class Convolution3x3(nn.Module):
         layer, kind = self.convolution, product_type()
         if _winograd_pays(kind):
             return Winograd.apply(x.to(kind), layer.weight, layer.bias, layer.padding[0], self.pool)
-        return Pooling.apply(layer(x), True) if self.pool else layer(x)
+        return F.max_pool2d(layer(x), 2).relu_() if self.pool else layer(x)
 
 
 @functools.cache
@@ -175,7 +188,7 @@ def multiplies_in_bfloat16() -> bool:
     return hasattr(library(), "winograd_bfloat16") and not cpu_has_amx()
 
 
-class FullyConnected(nn.Module):
+class FullyConnected(Fused):
     """A linear layer, with the flattening before and the ReLU after it where there are any: (N, ...) -> (N, D)."""
 
     def __init__(self, layers: nn.Sequential, linear: nn.Linear):
@@ -188,7 +201,7 @@ class FullyConnected(nn.Module):
         return self.layers(x)
 
 
-class NormRelu(nn.Module):
+class NormRelu(Fused):
     """BatchNorm over the batch, ReLU and, if asked for, 2 x 2 pooling: (N, C, H, W) -> (N, C, H, W) or its half."""
 
     def __init__(self, norm: nn.BatchNorm2d, pool: bool):
@@ -196,22 +209,14 @@ class NormRelu(nn.Module):
         self.norm, self.pool = norm, pool
 
     def forward(self, x: Tensor) -> Tensor:
+        if not self.norm.training:
+            x = self.norm(x).relu()
+            return F.max_pool2d(x, 2) if self.pool else x
         self.norm.num_batches_tracked.add_(1)
         return Normalisation.apply(x, self.norm.weight, self.norm.bias, self.norm, self.pool)
 
 
-class Pool(nn.Module):
-    """The largest of each 2 x 2 values, after ReLU if asked for: (N, C, H, W) -> (N, C, H // 2, W // 2)."""
-
-    def __init__(self, relu: bool):
-        super().__init__()
-        self.relu = relu
-
-    def forward(self, x: Tensor) -> Tensor:
-        return Pooling.apply(x, self.relu)
-
-
-class Dropout(nn.Module):
+class Dropout(Fused):
     """Values set to zero at random, the others scaled up: same shape. What stays follows from torch's generator."""
 
     def __init__(self, dropout: nn.Dropout):

@@ -6,9 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from train.fast.adam import FusedAdam
-from train.fast.layers import quickest
-from train.fast.library import library
+from train.fast import is_fused, quickest
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.networks import build
@@ -33,7 +31,7 @@ class Run:
         """Raises UsageError if the recipe names a network, augmentation, schedule or optimizer that is not there.
 
         Args:
-            fuse: on a CPU, compute neighbouring layers together (train/fast/layers.py), if there is a C++ compiler.
+            fuse: on a CPU, take fused layers (train/fast) if there is a C++ compiler; waits for it the first time.
         """
         if recipe.augment not in AUGMENTATIONS:
             raise UsageError(f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
@@ -46,9 +44,11 @@ class Run:
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None
         self.recorded = records_steps(plan, workers)
-        self.fused = fuse and plan.device == "cpu" and not self.recorded and library() is not None
-        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded, self.fused)
-        self.forward = workers.together(quickest(self.model, self.fused, recipe.compile))
+        self.optimizer = _optimizer(recipe, self.model, plan.device, self.recorded)
+        fuse = fuse and plan.device == "cpu" and not self.recorded
+        forward = quickest(self.model, fuse=fuse, compile=recipe.compile)
+        self.fused = is_fused(forward)
+        self.forward = workers.together(forward)
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
@@ -114,7 +114,7 @@ def records_steps(plan: Plan, workers: Workers) -> bool:
     return plan.device.startswith("cuda") and workers.count == 1
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in_one: bool) -> torch.optim.Optimizer:
+def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool) -> torch.optim.Optimizer:
     # weight decay pulls on the weights of layers, not on biases and BatchNorm's scales
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
@@ -124,8 +124,6 @@ def _optimizer(recipe: Recipe, model: nn.Module, device: str, recorded: bool, in
     fused = device.startswith(("cpu", "cuda"))
     # in a recording a number would stay what it was; a tensor's value may change
     rate = torch.tensor(recipe.learning_rate, device=device) if recorded else recipe.learning_rate
-    if in_one and recipe.optimizer in ("adam", "adamw"):
-        return FusedAdam(groups, lr=rate, betas=recipe.betas, decoupled_weight_decay=recipe.optimizer == "adamw")
     match recipe.optimizer:
         case "adam":
             return torch.optim.Adam(groups, lr=rate, betas=recipe.betas, fused=fused, capturable=recorded)

@@ -9,7 +9,6 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from train.data.images import NO_CLASS, Images
-from train.fast.functions import gathered
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.run import Run, learning_rate_factor
@@ -40,8 +39,6 @@ class TrainingStep:
         self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
         self.precision = precision(run.plan)
         self.random = run.recipe.augment != "none" or any(isinstance(m, nn.Dropout) for m in run.model.modules())
-        plain = run.recipe.augment == "none" and images.pixels.dtype == torch.uint8 and images.pixels.is_contiguous()
-        self.gathers = run.fused and plain
         self.replay: Callable[[], None] | None = None
         self.unrecorded = 0
 
@@ -122,8 +119,6 @@ class TrainingStep:
     def _inputs(self, batch: Tensor) -> Tensor:
         """The images at those indices as the network takes them."""
         task, recipe = self.run.task, self.run.recipe
-        if self.gathers:
-            return gathered(self.images.pixels, batch, task.mean, task.std)
         pixels = self.images.pixels.index_select(0, batch)
         return to_input(pixels, task.mean, task.std, recipe.augment, self.generator)
 

@@ -56,7 +56,7 @@ static void transpose(const Number* from, int64_t from_row, Number* to, int64_t 
         }
 }
 
-extern "C" void linear(const Number* x, const float* weight, const float* bias, Number* flat, Number* out,
+extern "C" void linear_bfloat16(const Number* x, const float* weight, const float* bias, Number* flat, Number* out,
                        int64_t with_relu, int64_t n, int64_t pixels, int64_t channels, int64_t outputs,
                        int64_t threads) {
     int64_t inputs = pixels * channels, row = flat_row(inputs), steps = units<Number>(inputs),
@@ -94,7 +94,7 @@ extern "C" void linear(const Number* x, const float* weight, const float* bias, 
     }
 }
 
-extern "C" void linear_backward(const Number* flat, const Number* out, const Number* grad, const float* weight,
+extern "C" void linear_backward_bfloat16(const Number* flat, const Number* out, const Number* grad, const float* weight,
                                 Number* grad_x, float* grad_weight, float* grad_bias, int64_t with_relu, int64_t n,
                                 int64_t pixels, int64_t channels, int64_t outputs, int64_t threads) {
     int64_t inputs = pixels * channels, row = flat_row(inputs), g_row = padded(outputs), n_row = padded(n);
