@@ -40,11 +40,11 @@ def images(count: int) -> Images:
 
 def train_steps(name: str, monkeypatch, record, seed: int = 5) -> tuple[dict, torch.Tensor, TrainingStep]:
     """Nine steps on batches of 16, the last but one of 8, with `record` for what records a step."""
-    monkeypatch.setattr(train.run, "records_steps", lambda plan, workers: True)
+    monkeypatch.setattr(train.learn.run, "records_steps", lambda plan, workers: True)
     run = Run(ASL if name == "dropout" else MNIST, RECIPES[name], seed=seed, plan=Plan("cpu", 1, "float32"))
     run.model.train()
     step = TrainingStep(run, images(80))
-    monkeypatch.setattr(train.step, "record", lambda work, stream: record(work, step))
+    monkeypatch.setattr(train.learn.step, "record", lambda work, stream: record(work, step))
     for number in range(9):
         batch = (torch.arange(8 if number == 7 else 16) * 7 + number * 5) % 80
         step(batch, progress=number / 9)
@@ -56,14 +56,13 @@ def traced(work, step: TrainingStep):
     """What `work` does to tensors, as a list of operations that can be done again; done once, and undone."""
     tensors = [*step.run.state().values(), step.sums]
     before = [tensor.clone() for tensor in tensors]
-    random = step.generator.get_state(), torch.get_rng_state()
+    random = step.generator.get_state()
     trace = make_fx(work, tracing_mode="real", _allow_non_fake_inputs=True)()
     step.run.optimizer.zero_grad(set_to_none=True)
     with torch.no_grad():
         for tensor, value in zip(tensors, before, strict=True):
             tensor.copy_(value)
-    step.generator.set_state(random[0])
-    torch.set_rng_state(random[1])
+    step.generator.set_state(random)
 
     def replay():
         with torch.no_grad():
@@ -152,7 +151,7 @@ def test_on_a_gpu_a_recorded_run_learns_as_an_unrecorded_does(name, monkeypatch)
 
     def trained(recorded: bool) -> tuple[dict, float]:
         if not recorded:
-            monkeypatch.setattr(train.step, "record", refused)
+            monkeypatch.setattr(train.learn.step, "record", refused)
         run = Run(task, RECIPES[name].but(epochs=2), plan=Plan("cuda", 1, "float32"))
         last = list(fit(run, data))[-1]
         assert run.recorded == recorded
