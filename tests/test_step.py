@@ -56,14 +56,13 @@ def traced(work, step: TrainingStep):
     """What `work` does to tensors, as a list of operations that can be done again; done once, and undone."""
     tensors = [*step.run.state().values(), step.sums]
     before = [tensor.clone() for tensor in tensors]
-    random = step.generator.get_state(), torch.get_rng_state()
+    random = step.generator.get_state()
     trace = make_fx(work, tracing_mode="real", _allow_non_fake_inputs=True)()
     step.run.optimizer.zero_grad(set_to_none=True)
     with torch.no_grad():
         for tensor, value in zip(tensors, before, strict=True):
             tensor.copy_(value)
-    step.generator.set_state(random[0])
-    torch.set_rng_state(random[1])
+    step.generator.set_state(random)
 
     def replay():
         with torch.no_grad():

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from train.data.images import Images, Splits
 from train.fast.machine import Plan, keep_freed_memory
+from train.learn.randomness import generator_for
 from train.learn.run import Run
-from train.learn.step import TrainingStep, generator_for, precision, to_input
+from train.learn.step import TrainingStep, precision, to_input
 from train.task import Task
 
 

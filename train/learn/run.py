@@ -4,12 +4,13 @@ import copy
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from train.fast import is_fused, quickest
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.networks import build
+from train.learn.randomness import DrawnFrom
 from train.learn.workers import ALONE, Workers
 from train.task import Recipe, Task, UsageError
 
@@ -36,10 +37,10 @@ class Run:
         if recipe.augment not in AUGMENTATIONS:
             raise UsageError(f"there is no augmentation {recipe.augment!r}; there are: {', '.join(AUGMENTATIONS)}")
         learning_rate_factor(recipe.schedule, 0.0)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = model if model is not None else build(recipe.network, **recipe.options)
         plan = plan or Plan()
+        if model is None:
+            with DrawnFrom(Generator().manual_seed(seed)):
+                model = build(recipe.network, **recipe.options)
         self.task, self.recipe, self.seed, self.plan, self.workers = task, recipe, seed, plan, workers
         self.model = model.to(plan.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model) if recipe.average else None

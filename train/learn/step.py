@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from train.data.images import NO_CLASS, Images
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
+from train.learn.randomness import DrawnFrom, mixed
 from train.learn.run import Run, learning_rate_factor
 
 UNRECORDED = 3  # steps made one by one before the recording: they bring about what is made lazily, and choose kernels
@@ -38,7 +39,8 @@ class TrainingStep:
         self.parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
         self.precision = precision(run.plan)
-        self.random = run.recipe.augment != "none" or any(isinstance(m, nn.Dropout) for m in run.model.modules())
+        # a GPU's own generator is seeded for each step, for only that is known to a recording
+        self.drawing = DrawnFrom(self.generator) if device == "cpu" else None
         self.replay: Callable[[], None] | None = None
         self.unrecorded = 0
 
@@ -46,8 +48,7 @@ class TrainingStep:
         """A step on the images of those indices (N,) int64, when `progress` (0..1) of all steps are done."""
         run = self.run
         self._set(run.recipe.learning_rate * learning_rate_factor(run.recipe.schedule, progress))
-        if self.random:
-            _seed(run, self.generator)
+        _seed(run, self.generator)
         if run.recorded and len(batch) == len(self.batch):
             if self.replay is None and self.unrecorded >= UNRECORDED:
                 self._record()
@@ -102,8 +103,10 @@ class TrainingStep:
         weight = run.workers.weight(len(batch))
         batch = run.workers.share(batch)
         inputs, labels = self._inputs(batch), self.images.labels.index_select(0, batch)
-        with self.precision:
+        with self.precision, self.drawing or contextlib.nullcontext():
             scores = run.forward(inputs)
+        if self.drawing and not self.drawing.drew:  # nothing in this network is random: its steps are spared the watch
+            self.drawing = None
         loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
         for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of ceremony
             parameter.grad = None
@@ -186,20 +189,9 @@ def precision(plan: Plan):
     return contextlib.nullcontext()
 
 
-def generator_for(seed: int, number: int) -> Generator:
-    """A CPU generator whose stream depends on the run's seed and that number alone."""
-    return Generator().manual_seed(_mixed(seed, number))
-
-
-def _mixed(seed: int, number: int) -> int:
-    # splitmix-like mixing: neighbouring numbers must not give related streams
-    mixed = (seed * 0x9E3779B97F4A7C15 + (number & 0xFFFFFFFF) * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
-    return ((mixed ^ (mixed >> 31)) * 0x94D049BB133111EB) % 2**63
-
-
 def _seed(run: Run, generator: Generator | None) -> None:
     """What is random in the next step, augmentation and dropout, follows from the run's seed and the step's number."""
-    seed = _mixed(run.seed, run.steps_done * run.workers.count + run.workers.rank)
+    seed = mixed(run.seed, run.steps_done * run.workers.count + run.workers.rank)
     if generator is not None:
         generator.manual_seed(seed)
     # torch.manual_seed seeds every device there might be, and for each that sleeps keeps a stack trace
@@ -209,7 +201,6 @@ def _seed(run: Run, generator: Generator | None) -> None:
             torch.cuda.manual_seed(seed)
     elif device.type == "mps":
         torch.mps.manual_seed(seed)
-    torch.default_generator.manual_seed(seed)
 
 
 @torch.no_grad()
