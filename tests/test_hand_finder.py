@@ -7,10 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from train.hands.finder import CELL, LABELS, SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many, overlap
-from train.hands.fit_finder import first_loss, main, overlaps, second_loss
+from train.hands.boxes import generalised_iou, iou
+from train.hands.camera import photographed
+from train.hands.finder import CELL, LABELS, VIEW_SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many
+from train.hands.fit_finder import first_loss, main, second_loss
 from train.hands.no_hands import KEPT, KINDS, no_hand
-from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, worsened, yolo_sources
+from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
 from train.learn import checkpoint
 
 SHIPPED = checkpoint.FOLDER / "hand-finder.safetensors"
@@ -90,8 +92,8 @@ def test_a_perfect_answer_has_almost_no_loss_and_a_shifted_one_more():
 
 def test_overlaps_agree_with_areas_counted_by_hand():
     a, b = (0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 15.0, 10.0)
-    assert overlap(a, b) == pytest.approx(1 / 3) and overlap(a, (20, 20, 30, 30)) == 0 and overlap(a, a) == 1
-    assert overlaps(torch.tensor([a]), torch.tensor([b])).item() == pytest.approx(1 / 3)
+    assert iou(a, b).item() == pytest.approx(1 / 3) and iou(a, (20, 20, 30, 30)) == 0 and iou(a, a) == 1
+    assert generalised_iou(torch.tensor([a]), torch.tensor([b])).item() == pytest.approx(1 / 3)
 
 
 def test_a_view_and_the_way_out_of_it_agree():
@@ -113,8 +115,8 @@ def test_the_box_of_a_scene_is_where_the_hand_is(blob, near):
         red = (one.pixels[..., 0] > 150) & (one.pixels[..., 1] < 60) & (one.pixels[..., 2] < 60)
         if red.sum() > 50:
             rows, columns = red.any(1).nonzero()[0], red.any(0).nonzero()[0]
-            overlapped.append(overlap(one.box, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
-        assert min(one.box) >= 0 and max(one.box) <= SIDE
+            overlapped.append(iou(one.box, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
+        assert min(one.box) >= 0 and max(one.box) <= VIEW_SIDE
     assert np.median(overlapped) > 0.75
 
 
@@ -131,8 +133,8 @@ def test_scenes_with_one_seed_are_equal(blob):
 
 
 def test_worse_light_keeps_size_and_range():
-    images = torch.rand(16, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
-    worse = worsened(images, torch.Generator().manual_seed(1))
+    images = torch.rand(16, 3, VIEW_SIDE, VIEW_SIDE, generator=torch.Generator().manual_seed(0))
+    worse = photographed(images, torch.Generator().manual_seed(1))
     assert worse.shape == images.shape and worse.min() >= 0 and worse.max() <= 1 and not worse.isnan().any()
 
 

@@ -7,9 +7,9 @@ from PIL import Image, ImageDraw
 
 from train.data.images import NO_CLASS, Images
 from train.hands.augment import centre_crops, hands
-from train.hands.crop import SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
-from train.hands.fit_photos import Looked, split
-from train.hands.networks import BACKBONE_FILE, HandBackbone, HandReader, seen
+from train.hands.crop import CROP_SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
+from train.hands.fit_photos import Features, splits_of
+from train.hands.networks import BACKBONE_FILE, HandBackbone, HandReader, pooled
 from train.hands.photos import list_photos, load_crops, open_hand
 from train.learn.networks import parameter_count
 from train.task import LETTERS, UsageError
@@ -29,14 +29,14 @@ def test_the_hand_fills_the_same_part_of_the_crop_whatever_its_size():
     for scale in (1, 2, 3):
         picture = marked().resize((300 * scale, 200 * scale), Image.Resampling.NEAREST)
         seen_ = crop(picture, (120 * scale, 60 * scale, 180 * scale, 120 * scale), context=1.5)
-        assert seen_.shape == (SIDE, SIDE, 3) and seen_.dtype == np.uint8
+        assert seen_.shape == (CROP_SIDE, CROP_SIDE, 3) and seen_.dtype == np.uint8
         red = (seen_[..., 0] > 125).mean()
         assert red == pytest.approx(1 / 1.5**2, abs=0.02)
 
 
 @pytest.mark.parametrize("box", [(-50, -50, 30, 30), (280, 190, 340, 260), (500, 500, 600, 600), (5, 5, 5, 5)])
 def test_boxes_over_the_edge_and_of_no_size_still_give_a_crop(box):
-    assert crop(marked(), box).shape == (SIDE, SIDE, 3)
+    assert crop(marked(), box).shape == (CROP_SIDE, CROP_SIDE, 3)
 
 
 def test_beyond_the_edge_the_edge_goes_on():
@@ -67,10 +67,10 @@ def test_only_the_head_learns():
     assert learning == {"head"} and reader.eval()(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
 
 
-def test_what_is_seen_are_means_over_the_crop_and_its_quarters():
+def test_pooled_features_are_means_over_the_crop_and_its_quarters():
     maps = torch.zeros(1, 1152, 6, 6)
     maps[0, 7, :3, 3:] = 1.0
-    whole, quarters = seen(maps).flatten(1)[:, :1152], seen(maps).flatten(1)[:, 1152:].view(1, 1152, 2, 2)
+    whole, quarters = pooled(maps).flatten(1)[:, :1152], pooled(maps).flatten(1)[:, 1152:].view(1, 1152, 2, 2)
     assert whole[0, 7] == 0.25 and quarters[0, 7].tolist() == [[0, 1], [0, 0]]
 
 
@@ -88,14 +88,14 @@ def stored(count=6, cut_out=False) -> torch.Tensor:
 def test_varied_hands_are_pictures_and_the_seed_decides(cut_out):
     images = stored(cut_out=cut_out)
     first, again, other = (hands(images.clone(), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
-    assert first.shape == (6, 3, SIDE, SIDE) and first.min() >= 0 and first.max() <= 1
+    assert first.shape == (6, 3, CROP_SIDE, CROP_SIDE) and first.min() >= 0 and first.max() <= 1
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_a_cut_out_hand_stands_on_the_ground_and_not_on_black():
     images = stored(cut_out=True)
     images[:, :3] = 0.0
-    ground = torch.full((6, 3, SIDE, SIDE), 0.7)
+    ground = torch.full((6, 3, CROP_SIDE, CROP_SIDE), 0.7)
     crops = centre_crops(images, ground)
     assert crops[0, :, 2, 2].tolist() == pytest.approx([0.7] * 3) and crops[0, :, 96, 96].tolist() == [0, 0, 0]
     assert crops[5].max() < 1e-6  # a whole photo keeps its own ground
@@ -166,22 +166,22 @@ def test_unreadable_pictures_are_told_and_left_out(tmp_path):
     assert len(told) == 1 and "bad.png" in told[0]
 
 
-def looked() -> Looked:
+def some_features() -> Features:
     groups = ("ann",) * 40 + ("bob",) * 10 + ("",) * 5
     labels = torch.tensor([*[n % 24 for n in range(50)], *[NO_CLASS] * 5])
     varied = torch.arange(55.0).half().view(1, 55, 1).expand(3, 55, 2)
-    return Looked(varied, varied[0], labels, groups)
+    return Features(varied, varied[0], labels, groups)
 
 
 def test_left_out_groups_are_watched_and_never_learned_from():
-    splits = split(looked(), ["bob"])
+    splits = splits_of(some_features(), ["bob"])
     assert isinstance(splits.train, Images) and len(splits.validation) == 10
     assert splits.validation.pixels[:, 0, 0, 0].tolist() == list(range(40, 50))
     assert not set(splits.train.pixels[:, 0, 0, 0].tolist()) & set(range(40, 50))
 
 
 def test_small_groups_are_repeated_and_empty_crops_are_no_letter():
-    splits = split(looked(), share=1e-9)
+    splits = splits_of(some_features(), share=1e-9)
     counts = splits.train.pixels[:, 0, 0, 0].int().bincount().tolist()
     assert counts == [3] * 40 + [6] * 10 + [3] * 5  # three variations, twice for a quarter as many
     assert (splits.train.labels == NO_CLASS).sum() == 15 and (splits.validation.labels != NO_CLASS).all()
@@ -189,7 +189,7 @@ def test_small_groups_are_repeated_and_empty_crops_are_no_letter():
 
 def test_an_unknown_group_is_refused_by_name():
     with pytest.raises(UsageError, match="no group eve; there are: ann, bob"):
-        split(looked(), ["eve"])
+        splits_of(some_features(), ["eve"])
 
 
 def test_there_are_24_letters_without_j_and_z():
@@ -202,7 +202,9 @@ def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeyp
     from train.learn import checkpoint
 
     monkeypatch.setattr(fit_photos, "EMPTY", 8)
-    monkeypatch.setattr(fit_photos.look, "__kwdefaults__", {**fit_photos.look.__kwdefaults__, "copies": 2})
+    monkeypatch.setattr(
+        fit_photos.extract_features, "__kwdefaults__", {**fit_photos.extract_features.__kwdefaults__, "copies": 2}
+    )
     monkeypatch.setattr(fit_photos, "finder_from", lambda: None)
     rng = np.random.default_rng(0)
     for letter in "AB":

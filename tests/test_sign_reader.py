@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from train.hands.crop import SIDE
+from train.hands.crop import CROP_SIDE
 from train.hands.no_hands import no_hand
 from train.hands.photos import list_photos
 from train.hands.reader import SignReader
@@ -46,10 +46,14 @@ def some_picture(side=400) -> Image.Image:
 
 def test_a_box_is_read_as_it_was_drawn(reader):
     reading = reader.read(some_picture(), box=(100, 100, 200, 220))
-    assert reading.box == (100, 100, 200, 220) and reading.seen.shape == (SIDE, SIDE, 3)
+    assert reading.box == (100, 100, 200, 220) and reading.seen.shape == (CROP_SIDE, CROP_SIDE, 3)
     assert sorted(label for label, _ in reading.top) == sorted(LETTERS)
     assert sum(p for _, p in reading.top) == pytest.approx(1, abs=1e-4)
-    assert reading.heat.shape == (SIDE, SIDE) and reading.heat.min() >= 0 and reading.heat.max() == pytest.approx(1)
+    assert (
+        reading.heat.shape == (CROP_SIDE, CROP_SIDE)
+        and reading.heat.min() >= 0
+        and reading.heat.max() == pytest.approx(1)
+    )
 
 
 def test_a_large_photo_and_its_small_copy_show_the_same(reader):
@@ -71,10 +75,10 @@ def test_it_looks_at_three_sizes_and_their_mirror_images_and_a_quick_look_at_one
     monkeypatch.setattr(reader, "_look", lambda crops, heat: seen.append((crops, heat)) or look(crops, heat))
     whole = reader.read(some_picture(), box=(100, 100, 200, 220))
     quick = reader.read(some_picture(), box=(100, 100, 200, 220), quick=True)
-    assert [crops.shape for crops, _ in seen] == [(3, 1, SIDE, SIDE, 3), (1, 1, SIDE, SIDE, 3)]
+    assert [crops.shape for crops, _ in seen] == [(3, 1, CROP_SIDE, CROP_SIDE, 3), (1, 1, CROP_SIDE, CROP_SIDE, 3)]
     assert (quick.seen == whole.seen).all() and whole.heat is not None and quick.heat is None
     (three, _), (one, _) = seen
-    inner = np.asarray(Image.fromarray(three[0, 0]).resize((SIDE, SIDE), box=(14.4, 14.4, 177.6, 177.6)))
+    inner = np.asarray(Image.fromarray(three[0, 0]).resize((CROP_SIDE, CROP_SIDE), box=(14.4, 14.4, 177.6, 177.6)))
     assert np.abs(inner.astype(int) - three[1, 0]).mean() < 8, "the second view is the first's middle"
     assert (one[0] == three[0]).all()
     each = [look(three[[view]], heat=False)[0] for view in range(3)]

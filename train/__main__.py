@@ -94,15 +94,16 @@ def _train_photos(options: argparse.Namespace) -> int:
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     print(f"{len(photos):,} photos; {how}")
     backbone = HandBackbone().load_pretrained()
-    looked = fit_photos.look(backbone, load_crops(photos, fit_photos.finder_from()), how, seed=options.seed)
-    splits = fit_photos.split(looked, options.leave_out, seed=options.seed)
+    crops = load_crops(photos, fit_photos.finder_from())
+    features = fit_photos.extract_features(backbone, crops, how, seed=options.seed)
+    splits = fit_photos.splits_of(features, options.leave_out, seed=options.seed)
     run = fit_photos.start(recipe, how, options.seed)
     for event in fit(run, splits):
         show(event)
     result = measure(run.result, splits.validation, HANDS, run.plan)
     out = options.out or checkpoint.default_path("asl", recipe.name)
     about = describe(HANDS, recipe, splits, options.seed)
-    notes = {"groups": sorted(set(looked.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
+    notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
     metadata = about.but(
         network="hand-reader",
         epochs=recipe.epochs,
@@ -112,7 +113,7 @@ def _train_photos(options: argparse.Namespace) -> int:
     )
     if options.leave_out:
         metadata = metadata.but(test_accuracy=result.accuracy, test_count=result.count)
-    checkpoint.save(out, fit_photos.whole(run, backbone), metadata, half=True)
+    checkpoint.save(out, fit_photos.assembled(run, backbone), metadata, half=True)
     where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else "photos set aside"
     print(f"{result.correct:,} of {result.count:,} {where} right, {result.accuracy:.2%}. Saved in {out}")
     return 0

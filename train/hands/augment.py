@@ -4,7 +4,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from train.hands.crop import CONTEXT, SIDE, STORED_CONTEXT
+from train.hands.camera import photographed
+from train.hands.crop import CONTEXT, CROP_SIDE, STORED_CONTEXT
 from train.learn.augment import uniform
 
 
@@ -27,7 +28,7 @@ def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
     """
     count, zoom = len(images), CONTEXT / STORED_CONTEXT
     rows = torch.tensor([[zoom, 0.0, 0.0], [0.0, zoom, 0.0]], device=images.device).expand(count, 2, 3)
-    grid = F.affine_grid(rows, [count, 4, SIDE, SIDE], align_corners=False)
+    grid = F.affine_grid(rows, [count, 4, CROP_SIDE, CROP_SIDE], align_corners=False)
     crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     alpha = crops[:, 3:]
     return crops[:, :3] * alpha + (0.5 if ground is None else ground) * (1 - alpha)
@@ -44,7 +45,7 @@ def varied_crops(images: Tensor, generator: Generator) -> Tensor:
     across, down = (uniform(count, -0.12, 0.12, images, generator) for _ in range(2))
     cos, sin = angle.cos(), angle.sin()
     rows = [mirror * cos * wide, (slant - sin) * high, across, mirror * sin * wide, cos * high, down]
-    grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [count, 4, SIDE, SIDE], align_corners=False)
+    grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [count, 4, CROP_SIDE, CROP_SIDE], align_corners=False)
     crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     outside = grid.abs().amax(-1, keepdim=True).permute(0, 3, 1, 2) > 1
     cut_out = images[:, 3:].amin((2, 3), keepdim=True) < 0.5
@@ -55,48 +56,23 @@ def varied_crops(images: Tensor, generator: Generator) -> Tensor:
 def grounds(images: Tensor, generator: Generator) -> Tensor:
     """A ground for each image, (N, 3, 192, 192): corners of the batch's photos, plain colours, gradients."""
     count = len(images)
-    whole = (images[:, 3].amin((1, 2)) > 0.5).nonzero().squeeze(1)
+    photos = (images[:, 3].amin((1, 2)) > 0.5).nonzero().squeeze(1)
     clouds = _random(count, 3, 3, 3, like=images, generator=generator)
-    clouds = F.interpolate(clouds, size=(SIDE, SIDE), mode="bilinear")
+    clouds = F.interpolate(clouds, size=(CROP_SIDE, CROP_SIDE), mode="bilinear")
     plain = (_random(count, 3, 1, 1, like=images, generator=generator) + 0.15 * (clouds - 0.5)).clamp(0, 1)
     kind = _random(count, 1, 1, 1, like=images, generator=generator)
     ground = torch.where(kind < 0.4, plain, clouds)
-    if len(whole):
-        chosen = whole[(_random(count, like=images, generator=generator) * len(whole)).long()]
+    if len(photos):
+        chosen = photos[(_random(count, like=images, generator=generator) * len(photos)).long()]
         zoom = uniform(count, 0.15, 0.35, images, generator)
         left_or_right = uniform(count, -1, 1, images, generator).sign() * (1 - zoom)  # the hand is in the middle
         down = uniform(count, -1, 1, images, generator) * (1 - zoom)
         nothing = torch.zeros_like(zoom)
         rows = torch.stack([zoom, nothing, left_or_right, nothing, zoom, down], 1)
-        grid = F.affine_grid(rows.view(-1, 2, 3), [count, 3, SIDE, SIDE], align_corners=False)
+        grid = F.affine_grid(rows.view(-1, 2, 3), [count, 3, CROP_SIDE, CROP_SIDE], align_corners=False)
         corners = F.grid_sample(images[chosen, :3], grid, align_corners=False)
         ground = torch.where(kind < 0.6, corners, ground)
     return ground
-
-
-def photographed(images: Tensor, generator: Generator) -> Tensor:
-    """Light and camera varied: exposure, white balance, contrast, grey, light from a side, few pixels, noise."""
-    count = len(images)
-
-    def each(low: float, high: float) -> Tensor:
-        return uniform(count, low, high, images, generator).view(-1, 1, 1, 1)
-
-    images = images.clamp(0, 1) ** each(-0.6, 0.6).exp()
-    images = images * uniform(3 * count, -0.25, 0.25, images, generator).exp().view(count, 3, 1, 1)
-    mean = images.mean((1, 2, 3), keepdim=True)
-    images = (images - mean) * each(0.5, 1.4) + mean * each(-0.7, 0.35).exp()
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * each(0.3, 1.3) * (each(0, 1) > 0.2)  # one in five without colour
-    ramp = torch.linspace(-1, 1, images.shape[-1], device=images.device)
-    images = images * (1 + each(-0.35, 0.35) * ramp + each(-0.35, 0.35) * ramp.view(-1, 1))
-    sharpness = each(0, 1).flatten()
-    for number, side in enumerate((32, 48, 72)):  # pixels that the hand was taken with
-        coarse = ((sharpness > 0.15 * number) & (sharpness <= 0.15 * (number + 1))).nonzero().squeeze(1)
-        if len(coarse):
-            small = F.interpolate(images[coarse], size=(side, side), mode="area")
-            images[coarse] = F.interpolate(small, size=images.shape[2:], mode="bilinear")
-    noise = torch.randn(images.shape, generator=generator, device=generator.device).to(images.device)
-    return images + noise * each(0, 0.05)
 
 
 def occluded(images: Tensor, generator: Generator) -> Tensor:

@@ -3,11 +3,12 @@
 import numpy as np
 from PIL import Image
 
-SIDE = 192  # pixels of the crop that the photo network sees
-CONTEXT = 1.35  # side of that crop, relative to the longer side of the hand's box
-STORED_SIDE, STORED_CONTEXT = 256, 2.0  # of the crops that training keeps, so that it can turn, shift and scale them
+from train.hands.boxes import Box
 
-Box = tuple[float, float, float, float]  # left, top, right, bottom in the picture's pixels
+CROP_SIDE = 192  # pixels of the crop that the photo network sees
+CONTEXT = 1.35  # side of that crop, relative to the longer side of the hand's box
+LONGEST = 1280  # pixels that larger photos are shrunk to
+STORED_SIDE, STORED_CONTEXT = 256, 2.0  # of the crops that training keeps, so that it can turn, shift and scale them
 
 
 def square(box: Box, context: float = CONTEXT) -> Box:
@@ -18,7 +19,7 @@ def square(box: Box, context: float = CONTEXT) -> Box:
     return x - half, y - half, x + half, y + half
 
 
-def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, side: int = SIDE) -> np.ndarray:
+def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, side: int = CROP_SIDE) -> np.ndarray:
     """The square around the hand's box as (side, side, C) uint8, C as in the picture (RGB or RGBA).
 
     Outside the picture its edge pixels are repeated; transparent pictures stay transparent there.
@@ -41,7 +42,7 @@ def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, 
     return np.asarray(Image.fromarray(padded[:size, :size]).resize((side, side), resample))
 
 
-def whole(picture: Image.Image) -> Box:
+def box_without_finder(picture: Image.Image) -> Box:
     """The box to assume where no hand was looked for: the middle of the picture, most of it."""
     return middle(picture, 0.84)
 

@@ -14,11 +14,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train.fast.machine import cpu_has_bfloat16
-from train.hands.crop import Box
+from train.hands.boxes import Box, iou
 from train.hands.networks import FEATURES, HandBackbone
 from train.hands.palm_body import PalmBody
 
-SIDE = 192  # pixels of the square that the networks see
+VIEW_SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of it to each answer of the first look
 Place = tuple[float, Box]  # of a hand, perhaps: the first look's logit and box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
@@ -93,17 +93,9 @@ def boxes_of(answers: Tensor) -> Tensor:
 
 def closer_boxes_of(answers: Tensor) -> Tensor:
     """Boxes (N, 4) as left, top, right, bottom in the view, from the second look's answers (N, 5)."""
-    middle = SIDE / 2 + SIDE / CLOSER * answers[:, 1:3]
-    half = SIDE / CLOSER / 2 * answers[:, 3:].clamp(-2, 1).exp()
+    middle = VIEW_SIDE / 2 + VIEW_SIDE / CLOSER * answers[:, 1:3]
+    half = VIEW_SIDE / CLOSER / 2 * answers[:, 3:].clamp(-2, 1).exp()
     return torch.cat([middle - half, middle + half], dim=1)
-
-
-def overlap(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes, 0..1."""
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(wide, 0) * max(high, 0)
-    area = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b)) - both
-    return both / area if area > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -118,28 +110,28 @@ class View:
         """Its pixels, (192, 192, 3) uint8."""
         edge = (self.left, self.top, self.left + self.side, self.top + self.side)
         inside = (max(edge[0], 0), max(edge[1], 0), min(edge[2], picture.width), min(edge[3], picture.height))
-        seen = Image.new("RGB", (SIDE, SIDE))
+        pixels = Image.new("RGB", (VIEW_SIDE, VIEW_SIDE))
         if inside[2] - inside[0] < 0.01 or inside[3] - inside[1] < 0.01:  # the view lies beside the picture
-            return np.asarray(seen)
-        scale = SIDE / self.side
+            return np.asarray(pixels)
+        scale = VIEW_SIDE / self.side
         at = [round((inside[0] - edge[0]) * scale), round((inside[1] - edge[1]) * scale)]
         size = [max(1, round((inside[i + 2] - inside[i]) * scale)) for i in (0, 1)]
-        seen.paste(picture.resize(size, Image.Resampling.BILINEAR, inside, reducing_gap=2), at)
-        return np.asarray(seen)
+        pixels.paste(picture.resize(size, Image.Resampling.BILINEAR, inside, reducing_gap=2), at)
+        return np.asarray(pixels)
 
     def out(self, box: Sequence[float]) -> Box:
         """A box in the network's pixels as one in the picture's."""
-        scale = self.side / SIDE
+        scale = self.side / VIEW_SIDE
         return tuple(float(start + value * scale) for start, value in zip((self.left, self.top) * 2, box, strict=True))
 
 
-def whole(picture: Image.Image) -> View:
+def whole_view(picture: Image.Image) -> View:
     """The view of all of a picture, in the middle of a square."""
     side = max(picture.size)
     return View((picture.width - side) / 2, (picture.height - side) / 2, side)
 
 
-def closer(picture: Image.Image, box: Box) -> View:
+def closer_view(picture: Image.Image, box: Box) -> View:
     """The view for the second look: the box in the middle, and as much again around it."""
     side = max(CLOSER * max(box[2] - box[0], box[3] - box[1]), 8)
     return View((box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2, side)
@@ -176,7 +168,7 @@ def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) 
 @torch.inference_mode()
 def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> list[list[Place]]:
     """For each photo the places most like a hand, best first."""
-    views = [whole(photo) for photo in photos]
+    views = [whole_view(photo) for photo in photos]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
         answers = finder(_pixels(photos, views)).float()
     logits, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
@@ -186,7 +178,7 @@ def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> list[list[P
 @torch.inference_mode()
 def second_look(finder: HandFinder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
     """For a place in each photo how surely there is a hand, 0..1, and its box. The first look has its say in both."""
-    views = [closer(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
+    views = [closer_view(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
         answers = finder.look_closer(_pixels(photos, views)).float()
     judged = []
@@ -203,15 +195,16 @@ def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> Tensor:
 
 def _apart(logits: Tensor, boxes: Tensor, view: View, most: int = 3) -> list[Place]:
     """The first look's best boxes that lie apart from each other, in the picture's pixels, with their logits."""
-    chosen: list[Place] = []
-    for index in logits.argsort(descending=True)[:40].tolist():
-        box = view.out(boxes[index].tolist())
-        if all(overlap(box, other) < OVERLAP for _, other in chosen):
-            chosen.append((logits[index].item(), box))
-        if len(chosen) == most:
-            break
-    return chosen
+    best = logits.argsort(descending=True)[:40]
+    outside = [view.out(box) for box in boxes[best].tolist()]
+    places = torch.tensor(outside, dtype=torch.float64)
+    overlaps = iou(places[:, None], places[None])
+    chosen: list[int] = []
+    for index in range(len(best)):
+        if len(chosen) < most and bool((overlaps[index, chosen] < OVERLAP).all()):
+            chosen.append(index)
+    return [(logits[best[index]].item(), outside[index]) for index in chosen]
 
 
 def _touch(a: Box, b: Box) -> bool:
-    return overlap(a, b) > OVERLAP / 3
+    return bool(iou(a, b) > OVERLAP / 3)

@@ -17,18 +17,21 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.hands.boxes import generalised_iou
+from train.hands.camera import photographed
 from train.hands.finder import (
     CELL,
     LABELS,
     QUICK,
-    SIDE,
+    VIEW_SIDE,
     HandFinder,
     boxes_of,
-    closer,
     closer_boxes_of,
+    closer_view,
     find_many,
     first_look,
 )
+from train.hands.photos import set_aside
 from train.hands.scenes import (
     Scene,
     Source,
@@ -36,7 +39,6 @@ from train.hands.scenes import (
     cut_out_sources,
     empty_sources,
     scene,
-    worsened,
     yolo_sources,
 )
 from train.learn import checkpoint
@@ -44,14 +46,14 @@ from train.learn.checkpoint import Metadata
 from train.task import UsageError
 
 EMPTY = 0.3  # share of scenes without a hand
-HELD_OUT = 10  # one in so many sources is kept to choose the least score
+HELD_OUT = 0.1  # share of the sources that is kept to choose the least score
 BATCH = 64
-CELLS = SIDE // CELL
+CELLS = VIEW_SIDE // CELL
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Scenes as a body sees them, so that its head can be trained without it."""
+class SceneFeatures:
+    """What a body makes of scenes, so that its head can be trained without it."""
 
     features: Tensor  # (N, C, H, W) bfloat16
     boxes: Tensor  # (N, 4) float32, pixels of the scene; nan where there is no hand
@@ -64,7 +66,7 @@ class Stock:
     groups: list[list[Source]]  # each as likely as the others
     grounds: list[Source]
 
-    def see(self, finder: HandFinder, near: bool, count: int, seed: int) -> Seen:
+    def features(self, finder: HandFinder, near: bool, count: int, seed: int) -> SceneFeatures:
         """New scenes, and what the body of the finder's first look, or of its second if near, makes of them."""
         body = finder.backbone() if near else finder.body
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -75,13 +77,13 @@ class Stock:
             if near:
                 scenes = [scenes[i] if scenes[i].box else _misled(finder, scenes[i], rng) for i in range(len(scenes))]
             pixels = torch.from_numpy(np.stack([one.pixels for one in scenes])).permute(0, 3, 1, 2).float() / 255
-            pixels = worsened(pixels, generator).contiguous(memory_format=torch.channels_last)
+            pixels = photographed(pixels, generator).contiguous(memory_format=torch.channels_last)
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
                 features.append(body(pixels).bfloat16().contiguous())
             boxes += [one.box or (float("nan"),) * 4 for one in scenes]
             if start // 32 % 50 == 0:
                 print(f"{start}/{count} scenes, {time.perf_counter() - began:.0f} s", flush=True)
-        return Seen(torch.cat(features), torch.tensor(boxes))
+        return SceneFeatures(torch.cat(features), torch.tensor(boxes))
 
 
 def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene:
@@ -89,7 +91,7 @@ def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene
     if rng.random() < 0.3:
         return empty
     picture = Image.fromarray(empty.pixels)
-    return replace(empty, pixels=closer(picture, first_look(finder, [picture])[0][0][1]).of(picture))
+    return replace(empty, pixels=closer_view(picture, first_look(finder, [picture])[0][0][1]).of(picture))
 
 
 def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
@@ -109,38 +111,36 @@ def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
     present = F.binary_cross_entropy_with_logits(best, (~boxes[:, 0].isnan()).float())
     said = boxes_of(answers).permute(0, 2, 3, 1)[inside]
     true = boxes.view(-1, 1, 1, 4).expand(-1, CELLS, CELLS, -1)[inside]
-    return focal.sum() / inside.sum().clamp(min=1) + 0.5 * present + (1 - overlaps(said, true)).mean()
+    return focal.sum() / inside.sum().clamp(min=1) + 0.5 * present + (1 - generalised_iou(said, true)).mean()
 
 
 def second_loss(answers: Tensor, boxes: Tensor) -> Tensor:
     """How wrong the second look's answers (N, 5) are for boxes (N, 4)."""
     hand = ~boxes[:, 0].isnan()
     present = F.binary_cross_entropy_with_logits(answers[:, 0], hand.float())
-    return present + 2 * (1 - overlaps(closer_boxes_of(answers)[hand], boxes[hand])).mean()
+    return present + 2 * (1 - generalised_iou(closer_boxes_of(answers)[hand], boxes[hand])).mean()
 
 
-def overlaps(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised intersection over union (Rezatofighi et al. 2019) of boxes (N, 4) and boxes (N, 4), -1..1."""
-    both = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0).prod(1)
-    around = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1)
-    either = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - both
-    return both / either - (around - either) / around
+def fit_head(
+    head: nn.Module, loss: Callable, scenes: SceneFeatures, epochs: int, seed: int, rate: float = 2e-3
+) -> None:
+    """Train a head on its body's features.
 
-
-def fit_head(head: nn.Module, loss: Callable, seen: Seen, epochs: int, seed: int, rate: float = 2e-3) -> None:
-    """Train a head on what its body saw."""
+    train.learn's loop trains networks that name one of several classes. Here the labels are boxes, the losses are of
+    places and boxes, and 12,000 maps of features are several gigabytes that stay in bfloat16.
+    """
     torch.manual_seed(seed)
     head.train()
-    steps = epochs * (len(seen.boxes) // BATCH)
+    steps = epochs * (len(scenes.boxes) // BATCH)
     optimiser = torch.optim.AdamW(head.parameters(), rate, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
     for epoch in range(epochs):
         total, began = 0.0, time.perf_counter()
-        order = torch.randperm(len(seen.boxes))
+        order = torch.randperm(len(scenes.boxes))
         for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
             with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
-                answers = head(seen.features[rows].float())
-            value = loss(answers.float(), seen.boxes[rows])
+                answers = head(scenes.features[rows].float())
+            value = loss(answers.float(), scenes.boxes[rows])
             optimiser.zero_grad()
             value.backward()
             optimiser.step()
@@ -169,12 +169,9 @@ def choose_least(finder: HandFinder, held_out: list[Source], seed: int, count: i
             "empty_refused": float(np.mean(np.array(nothing) < least)), "of": count}  # fmt: skip
 
 
-def split(sources: list[Source]) -> tuple[list[Source], list[Source]]:
-    """To train on, and held out; copies of one photo, named alike up to the first underscore, stay together."""
-    names = sorted({source.file.name.split("_")[0] + source.file.parent.name for source in sources})
-    kept = set(names[::HELD_OUT])
-    out = [source.file.name.split("_")[0] + source.file.parent.name in kept for source in sources]
-    return [s for s, o in zip(sources, out, strict=True) if not o], [s for s, o in zip(sources, out, strict=True) if o]
+def source_name(source: Source) -> str:
+    """What copies of one photo share: its folder, and its name up to the first underscore."""
+    return source.file.parent.name + "/" + source.file.name.split("_")[0]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -208,11 +205,13 @@ def fit_finder(options: argparse.Namespace) -> None:
     ]
     if options.leave_out:
         groups = [[s for s in group if options.leave_out not in str(s.file)] for group in groups]
-    parts = [split(group) for group in groups if group]
-    if not parts:
+    groups = [group for group in groups if group]
+    if not groups:
         raise UsageError("give pictures with hands: --yolo, --boxed or --cut-outs")
     empty = [source for folder in options.empty for source in empty_sources(folder)]
-    trained, held_out = [part[0] for part in parts], [source for part in parts for source in part[1]]
+    kept = [set_aside([source_name(source) for source in group], HELD_OUT, options.seed) for group in groups]
+    trained = [[s for s, out in zip(*pair, strict=True) if not out] for pair in zip(groups, kept, strict=True)]
+    held_out = [s for pair in zip(groups, kept, strict=True) for s, out in zip(*pair, strict=True) if out]
     grounds = [source for part in trained for source in part if not source.cut_out]
     grounds += empty * max(1, len(grounds) // (4 * max(len(empty), 1)))  # a fifth of the grounds
     stock = Stock(trained, grounds)
@@ -220,14 +219,14 @@ def fit_finder(options: argparse.Namespace) -> None:
     finder = HandFinder()
     finder.body.load_state_dict(checkpoint.load(options.start)[0].body.state_dict())
     finder.eval().to(memory_format=torch.channels_last)
-    whole = stock.see(finder, False, options.scenes, options.seed)
-    fit_head(finder.head, first_loss, whole, options.epochs, options.seed)
-    near = stock.see(finder, True, options.scenes, options.seed + 1)
+    far = stock.features(finder, False, options.scenes, options.seed)
+    fit_head(finder.head, first_loss, far, options.epochs, options.seed)
+    near = stock.features(finder, True, options.scenes, options.seed + 1)
     fit_head(finder.closer, second_loss, near, options.epochs, options.seed, rate=1e-3)
     figures = choose_least(finder, held_out, options.seed)
     print(figures)
-    about = Metadata("asl", "hand-finder", LABELS, 0.0, 1.0, (3, SIDE, SIDE), epochs=options.epochs, seed=options.seed,
-                     date=str(date.today()), notes=figures | {"scenes": options.scenes})  # fmt: skip
+    about = Metadata("asl", "hand-finder", LABELS, 0.0, 1.0, (3, VIEW_SIDE, VIEW_SIDE), epochs=options.epochs,
+                     seed=options.seed, date=str(date.today()), notes=figures | {"scenes": options.scenes})  # fmt: skip
     checkpoint.save(options.out, finder.half(), about)  # half precision is enough, and half the size
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB, {time.perf_counter() - began:.0f} s in all")
 

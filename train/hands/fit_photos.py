@@ -11,11 +11,11 @@ from torch import Tensor
 from train.data.images import NO_CLASS, Images, Splits
 from train.fast.machine import Plan
 from train.hands.augment import centre_crops, hands
-from train.hands.crop import SIDE, STORED_SIDE
+from train.hands.crop import CROP_SIDE, STORED_SIDE
 from train.hands.finder import find
-from train.hands.networks import HandBackbone, HandReader, seen
+from train.hands.networks import HandBackbone, HandReader, pooled
 from train.hands.no_hands import no_hand
-from train.hands.photos import Crops, Finder
+from train.hands.photos import Crops, Finder, set_aside
 from train.learn import checkpoint
 from train.learn.fit import fit
 from train.learn.run import Run
@@ -42,8 +42,8 @@ def finder_from(checkpoint_file: Path | None = None) -> Finder | None:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What the backbone saw: of varied crops (copies, N, 5760), of plain crops (N, 5760), both float16."""
+class Features:
+    """What the backbone makes of crops: of varied ones (copies, N, 5760), of plain ones (N, 5760), both float16."""
 
     varied: Tensor
     plain: Tensor
@@ -51,33 +51,33 @@ class Looked:
     groups: tuple[str, ...]  # (N,) signer or set; "" for crops without a hand
 
 
-def look(
-    backbone: HandBackbone, crops: Crops, how: Plan, *, copies: int = COPIES, seed: int = 0,
+def extract_features(
+    backbone: HandBackbone, crops: Crops, plan: Plan, *, copies: int = COPIES, seed: int = 0,
     tell: Callable[[str], None] = print,
-) -> Looked:  # fmt: skip
-    """Let the backbone see each crop as it is and in `copies` variations. Takes about 10 ms a look on a CPU."""
-    backbone = backbone.eval().to(how.device, memory_format=torch.channels_last)
+) -> Features:  # fmt: skip
+    """The backbone's features of each crop as it is and in `copies` variations. About 10 ms each on a CPU."""
+    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
     images, labels, groups = _with_empty(crops, seed)
     generator = torch.Generator().manual_seed(seed)
     grounds = _grounds(len(images), seed)
 
-    def features(make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def of(make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         parts = []
         for which in torch.randperm(len(images), generator=generator).split(BATCH):  # mixed: grounds are neighbours'
-            with torch.inference_mode(), precision(how):
-                pictures = make(images[which].to(how.device).float() / 255, which)
+            with torch.inference_mode(), precision(plan):
+                pictures = make(images[which].to(plan.device).float() / 255, which)
                 parts.append(
-                    (which, seen(backbone(pictures.contiguous(memory_format=torch.channels_last))).half().cpu())
+                    (which, pooled(backbone(pictures.contiguous(memory_format=torch.channels_last))).half().cpu())
                 )
         order = torch.cat([which for which, _ in parts]).argsort()
         return torch.cat([part for _, part in parts])[order].flatten(1)
 
-    plain = features(lambda pictures, which: centre_crops(pictures, grounds(which).to(how.device)))
+    plain = of(lambda pictures, which: centre_crops(pictures, grounds(which).to(plan.device)))
     varied = []
     for copy in range(copies):
-        varied.append(features(lambda pictures, which: hands(pictures, generator)))
-        tell(f"looked at {len(images):,} crops, variation {copy + 1} of {copies}")
-    return Looked(torch.stack(varied), plain, labels, groups)
+        varied.append(of(lambda pictures, which: hands(pictures, generator)))
+        tell(f"features of {len(images):,} crops, variation {copy + 1} of {copies}")
+    return Features(torch.stack(varied), plain, labels, groups)
 
 
 def _with_empty(crops: Crops, seed: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -91,43 +91,45 @@ def _with_empty(crops: Crops, seed: int) -> tuple[Tensor, Tensor, tuple[str, ...
 def _grounds(count: int, seed: int) -> Callable[[Tensor], Tensor]:
     """Grounds for plain cut-out hands: drawn pictures, of which training has only seen others of the same kinds."""
     rng = np.random.default_rng(seed + 1_000_003)
-    drawn = torch.from_numpy(np.stack([np.asarray(no_hand(rng, SIDE)) for _ in range(200)])).permute(0, 3, 1, 2)
+    drawn = torch.from_numpy(np.stack([np.asarray(no_hand(rng, CROP_SIDE)) for _ in range(200)])).permute(0, 3, 1, 2)
     return lambda which: drawn[which % len(drawn)].float() / 255
 
 
-def split(looked: Looked, leave_out: Sequence[str] = (), *, share: float = 0.05, seed: int = 0) -> Splits:
+def splits_of(features: Features, leave_out: Sequence[str] = (), *, share: float = 0.05, seed: int = 0) -> Splits:
     """Features to learn from, and features of plain crops to watch: whole groups left out, else a share at random.
 
     Small groups are repeated, so that a signer of 120 pictures is not lost among one of 1,400: a group of n
     pictures weighs about n ** 0.4. Raises UsageError for a group that does not exist.
     """
-    names = {group: looked.groups.count(group) for group in set(looked.groups) - {""}}
+    names = {group: features.groups.count(group) for group in set(features.groups) - {""}}
     unknown = sorted(set(leave_out) - set(names))
     if unknown:
         raise UsageError(f"there is no group {', '.join(unknown)}; there are: {', '.join(sorted(names))}")
     if leave_out:
-        out = torch.tensor([group in leave_out for group in looked.groups])
+        out = torch.tensor([group in leave_out for group in features.groups])
     else:
-        out = torch.rand(len(looked.groups), generator=torch.Generator().manual_seed(seed)) < share
+        out = torch.tensor(set_aside([str(n) for n in range(len(features.groups))], share, seed))
     largest = max(names.values())
     times = {group: max(round((largest / count) ** 0.6), 1) for group, count in names.items()} | {"": 1}
-    chosen = [i for i in (~out).nonzero().squeeze(1).tolist() for _ in range(times[looked.groups[i]])]
+    chosen = [i for i in (~out).nonzero().squeeze(1).tolist() for _ in range(times[features.groups[i]])]
     which = torch.tensor(chosen)
-    train = Images(_as_pixels(looked.varied[:, which].flatten(0, 1)), looked.labels[which].repeat(len(looked.varied)))
-    watched = out & (looked.labels != NO_CLASS)
-    return Splits(train, Images(_as_pixels(looked.plain[watched]), looked.labels[watched]))
+    train = Images(
+        _as_pixels(features.varied[:, which].flatten(0, 1)), features.labels[which].repeat(len(features.varied))
+    )
+    watched = out & (features.labels != NO_CLASS)
+    return Splits(train, Images(_as_pixels(features.plain[watched]), features.labels[watched]))
 
 
-def _as_pixels(features: Tensor) -> Tensor:
-    return features[..., None, None]
+def _as_pixels(vectors: Tensor) -> Tensor:
+    return vectors[..., None, None]
 
 
-def start(recipe: Recipe, how: Plan, seed: int = 0) -> Run:
+def start(recipe: Recipe, plan: Plan, seed: int = 0) -> Run:
     """A run that trains a new head; `fit` advances it on the splits made here."""
-    return Run(HANDS, recipe, seed=seed, plan=how)
+    return Run(HANDS, recipe, seed=seed, plan=plan)
 
 
-def whole(run: Run, backbone: HandBackbone) -> HandReader:
+def assembled(run: Run, backbone: HandBackbone) -> HandReader:
     """The photo network: the backbone and the head as trained so far."""
     reader = HandReader()
     reader.backbone.load_state_dict(backbone.state_dict())
@@ -135,14 +137,14 @@ def whole(run: Run, backbone: HandBackbone) -> HandReader:
     return reader.eval()
 
 
-def leave_out(looked: Looked, groups: Sequence[str], how: Plan, seed: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
+def leave_out(features: Features, groups: Sequence[str], plan: Plan, seed: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
     """Train without those groups, then read them: for each its plain crops' scores (n, 24) and labels (n,)."""
-    run = start(HANDS.recipe("photos"), how, seed)
-    for _ in fit(run, split(looked, groups)):
+    run = start(HANDS.recipe("photos"), plan, seed)
+    for _ in fit(run, splits_of(features, groups)):
         pass
     result = {}
     for group in groups:
-        which = torch.tensor([name == group for name in looked.groups]) & (looked.labels != NO_CLASS)
+        which = torch.tensor([name == group for name in features.groups]) & (features.labels != NO_CLASS)
         with torch.inference_mode():
-            result[group] = run.result(_as_pixels(looked.plain[which]).float()), looked.labels[which]
+            result[group] = run.result(_as_pixels(features.plain[which]).float()), features.labels[which]
     return result

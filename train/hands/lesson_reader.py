@@ -10,11 +10,12 @@ from torch.nn import MaxPool2d
 
 from train.answer.reading import Reading, class_activation, ranked
 from train.data.pictures import on_ground, open_picture
-from train.hands.crop import Box, crop, middle, square
+from train.hands.boxes import Box
+from train.hands.crop import crop, middle, square
 from train.learn import checkpoint
 from train.task import Message
 
-SIDE = 28
+LESSON_SIDE = 28  # pixels of the square that the network sees
 
 
 class LessonSignReader:
@@ -33,7 +34,7 @@ class LessonSignReader:
         """
         picture = on_ground(open_picture(photo))
         box = square(box or middle(picture), context=1)
-        seen = np.asarray(Image.fromarray(crop(picture, box, context=1, side=SIDE)).convert("L"))
+        seen = np.asarray(Image.fromarray(crop(picture, box, context=1, side=LESSON_SIDE)).convert("L"))
         pixels = torch.from_numpy(seen.copy())[None, None].float() / 255
         probabilities, looked = self._look((pixels - self.about.mean) / self.about.std)
         top = ranked(self.about.labels, probabilities)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 BACKBONE_FILE = Path(__file__).parents[2] / "assets" / "hand-backbone.safetensors"
 FEATURES = 1152
-SEEN = 5 * FEATURES  # what the head gets for a crop
+POOLED = 5 * FEATURES  # what the head gets for a crop
 # kernel, feature maps, stride of the first, expansion, blocks
 STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),
           (5, 192, 2, 6, 4))  # fmt: skip
@@ -78,25 +78,25 @@ class HandBackbone(nn.Module):
         return self
 
 
-def seen(maps: Tensor) -> Tensor:
+def pooled(maps: Tensor) -> Tensor:
     """Feature maps (N, 1152, H, W) -> (N, 5760, 1, 1): their means over the whole crop and over its quarters.
 
     So the head knows which features there are, and roughly where.
     """
-    pooled = [F.adaptive_avg_pool2d(maps, size).flatten(1) for size in (1, 2)]
-    return torch.cat(pooled, 1)[..., None, None]
+    means = [F.adaptive_avg_pool2d(maps, size).flatten(1) for size in (1, 2)]
+    return torch.cat(means, 1)[..., None, None]
 
 
 class HandHead(nn.Module):
-    """What learns: (N, 5760, 1, 1), a crop as the backbone saw it -> (N, classes)."""
+    """What learns: (N, 5760, 1, 1), the pooled features of a crop -> (N, classes)."""
 
     def __init__(self, classes: int = 24, hidden: int = 256):
         super().__init__()
         self.layers = nn.Sequential(
             nn.Flatten(),
-            nn.BatchNorm1d(SEEN),
+            nn.BatchNorm1d(POOLED),
             nn.Dropout(0.3),
-            nn.Linear(SEEN, hidden),
+            nn.Linear(POOLED, hidden),
             nn.ReLU(),
             nn.Dropout(0.3),
             nn.Linear(hidden, classes),
@@ -115,4 +115,4 @@ class HandReader(nn.Module):
         self.head = HandHead(classes, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(seen(self.backbone(x)))
+        return self.head(pooled(self.backbone(x)))

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from train.data.images import NO_CLASS, Images
 from train.data.pictures import PictureError, on_ground, open_picture
-from train.hands.crop import STORED_CONTEXT, STORED_SIDE, Box, crop, whole
+from train.hands.boxes import Box, in_pixels, yolo_box
+from train.hands.crop import LONGEST, STORED_CONTEXT, STORED_SIDE, box_without_finder, crop
+from train.hands.cut_outs import alpha_of, is_cut_out, outline_of
 from train.task import LETTERS, UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff"}
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SIGNER = re.compile(r"([A-Za-z]+\d+)_")  # hand3_a_bot_seg_1.jpeg was signed by hand3
-LONGEST = 1280  # pixels that larger photos are shrunk to
 
 Finder = Callable[[Image.Image], Box | None]
 
@@ -29,7 +30,7 @@ class Photo:
     file: Path
     letter: str  # A..Z: folders may have J and Z, which are not among the labels
     group: str
-    box: tuple[float, float, float, float] | None = None  # middle x, middle y, width, height, each 0..1
+    box: Box | None = None  # each edge relative to the picture's width or height
 
 
 def list_photos(folder: Path) -> list[Photo]:
@@ -63,18 +64,11 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _with_yolo_box(folder: Path, file: Path) -> Iterator[Photo]:
-    label = folder / "labels" / f"{file.stem}.txt"
-    lines = [line.split() for line in label.read_text().splitlines()] if label.is_file() else []
-    lines = [line for line in lines if line]
-    if len(lines) != 1:
-        return  # none, or several hands: no single letter to learn
-    try:
-        kind, *box = lines[0]
-        x, y, width, height = map(float, box)
+    labelled = yolo_box(folder / "labels" / f"{file.stem}.txt")
+    if labelled is not None:  # none, or several hands: no single letter to learn
+        kind, box = labelled
         name = folder.name if folder.name not in ("train", "valid", "test") else f"{folder.parent.name}-{folder.name}"
-        yield Photo(file, ALPHABET[int(kind)], name, (x, y, width, height))
-    except (ValueError, IndexError):
-        raise UsageError(f"{label}, line 1: expected a class 0..25 and a box of four numbers") from None
+        yield Photo(file, ALPHABET[kind], name, box)
 
 
 def open_hand(photo: Photo, finder: Finder | None = None) -> tuple[Image.Image, Box]:
@@ -85,33 +79,12 @@ def open_hand(photo: Photo, finder: Finder | None = None) -> tuple[Image.Image, 
     """
     picture = open_picture(photo.file, longest=LONGEST)
     if photo.box is not None:
-        x, y, wide, high = photo.box
-        width, height = picture.size
-        box = (x - wide / 2) * width, (y - high / 2) * height, (x + wide / 2) * width, (y + high / 2) * height
-        return on_ground(picture), box
-    cut_out = _cut_out(picture)
-    if cut_out:
-        return cut_out
+        return on_ground(picture), in_pixels(photo.box, picture)
+    if is_cut_out(picture):
+        colours = picture.convert("RGB")
+        return Image.merge("RGBA", (*colours.split(), alpha_of(colours))), outline_of(colours)
     picture = on_ground(picture)
-    return picture, (finder and finder(picture)) or whole(picture)
-
-
-def _cut_out(picture: Image.Image) -> tuple[Image.Image, Box] | None:
-    """A hand cut out on pure black: the picture with its alpha, and the outline's box; None for other pictures."""
-    colours = np.asarray(picture.convert("RGB"))
-    brightest = colours.max(2)
-    border = np.concatenate([brightest[0], brightest[-1], brightest[:, 0], brightest[:, -1]])
-    if (border < 12).mean() < 0.6 or (brightest < 12).mean() < 0.15:
-        return None
-    mask = brightest > 28
-    if mask.mean() < 0.02:
-        return None
-    rows, columns = np.nonzero(mask)
-    left, right = np.percentile(columns, (0.3, 99.7))
-    top, bottom = np.percentile(rows, (0.3, 99.7))
-    alpha = Image.fromarray((mask * 255).astype(np.uint8)).filter(ImageFilter.BoxBlur(1))
-    alpha = alpha.point([min(max(int((value - 90) * 2.2), 0), 255) for value in range(256)])  # its rim is shadow
-    return Image.merge("RGBA", (*Image.fromarray(colours).split(), alpha)), (left, top, right + 1, bottom + 1)
+    return picture, (finder and finder(picture)) or box_without_finder(picture)
 
 
 @dataclass(frozen=True)
@@ -140,3 +113,11 @@ def load_crops(photos: Sequence[Photo], finder: Finder | None = None, tell: Call
     if not pixels:
         raise UsageError("none of the photos can be used")
     return Crops(Images(torch.stack(pixels), torch.tensor(labels)), tuple(groups))
+
+
+def set_aside(names: Sequence[str], share: float, seed: int) -> list[bool]:
+    """Which of the pictures to learn nothing from: that share of their names by seed. Those named alike go together."""
+    different = sorted(set(names))
+    order = torch.randperm(len(different), generator=torch.Generator().manual_seed(seed)).tolist()
+    chosen = {different[index] for index in order[: round(len(different) * share)]}
+    return [name in chosen for name in names]

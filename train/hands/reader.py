@@ -13,15 +13,15 @@ from torch.nn import functional as F
 from train.answer.reading import Reading, ranked, refused
 from train.data.pictures import on_ground, open_picture
 from train.fast.machine import plan
-from train.hands.crop import CONTEXT, Box, crop
+from train.hands.boxes import Box
+from train.hands.crop import CONTEXT, LONGEST, crop
 from train.hands.finder import HandFinder, find_many
-from train.hands.networks import seen as pooled
+from train.hands.networks import pooled
 from train.learn import checkpoint
 from train.learn.step import precision
 from train.task import Message
 
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
-LONGEST = 1280  # pixels that larger photos are shrunk to
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"

@@ -7,18 +7,17 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.random import Generator
 from PIL import Image, ImageFilter
-from torch import Tensor
-from torch.nn import functional as F
 
-from train.hands.finder import CLOSER, SIDE, Box
+from train.hands.boxes import Box, yolo_box
+from train.hands.cut_outs import alpha_of
+from train.hands.finder import CLOSER, VIEW_SIDE
 from train.hands.no_hands import no_hand
 from train.task import UsageError
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-LONGEST = 416  # pixels that are kept of a source's longer side
+SOURCE_LONGEST = 416  # pixels that are kept of a source's longer side
 
 
 @dataclass(frozen=True)
@@ -34,10 +33,9 @@ def yolo_sources(folder: Path) -> list[Source]:
     """Pictures `images/x.jpg` with boxes `labels/x.txt` (class, middle x, middle y, width, height, relative)."""
     sources = []
     for file in _pictures(folder / "images"):
-        lines = (folder / "labels" / f"{file.stem}.txt").read_text().splitlines()
-        if len(lines) == 1:
-            x, y, wide, high = (float(number) for number in lines[0].split()[1:])
-            sources.append(Source(file, (x - wide / 2, y - high / 2, x + wide / 2, y + high / 2)))
+        labelled = yolo_box(folder / "labels" / f"{file.stem}.txt")
+        if labelled is not None:
+            sources.append(Source(file, labelled[1]))
     return sources
 
 
@@ -50,7 +48,7 @@ def cut_out_sources(folder: Path) -> list[Source]:
     """Hands cut out on black; the box is what is not black, and 6 % more."""
     sources = []
     for file in _pictures(folder):
-        alpha = np.asarray(_alpha(_open(file))) > 127
+        alpha = np.asarray(alpha_of(_open(file))) > 127
         rows, columns = alpha.any(1).nonzero()[0], alpha.any(0).nonzero()[0]
         if len(rows):
             height, width = alpha.shape
@@ -98,28 +96,28 @@ def _placed(source: Source, grounds: Sequence[Source], rng: Generator, near: boo
     way = rng.random()
     as_is = not source.cut_out and not near and way < 0.35
     if as_is:  # the whole photo, as people hand it in
-        size, middle, angle = max(box[2:] - box[:2]) * SIDE / max(picture.size), None, rng.normal(0, 0.08)
+        size, middle, angle = max(box[2:] - box[:2]) * VIEW_SIDE / max(picture.size), None, rng.normal(0, 0.08)
         size *= rng.uniform(0.85, 1.1)
     elif near:
-        size = SIDE / CLOSER * np.exp(rng.normal(0, 0.28))
-        middle, angle = SIDE / 2 + rng.normal(0, 0.16, 2) * size, rng.normal(0, 0.2)
+        size = VIEW_SIDE / CLOSER * np.exp(rng.normal(0, 0.28))
+        middle, angle = VIEW_SIDE / 2 + rng.normal(0, 0.16, 2) * size, rng.normal(0, 0.2)
     else:
-        size = SIDE * np.exp(rng.uniform(np.log(0.15), np.log(0.95)))
-        free = max(SIDE - size, 0) / 2
-        middle = SIDE / 2 + rng.uniform(-1, 1, 2) * (free + 0.1 * size)
+        size = VIEW_SIDE * np.exp(rng.uniform(np.log(0.15), np.log(0.95)))
+        free = max(VIEW_SIDE - size, 0) / 2
+        middle = VIEW_SIDE / 2 + rng.uniform(-1, 1, 2) * (free + 0.1 * size)
         angle = rng.normal(0, 0.25)
     zoom = size / max(box[2:] - box[:2])
     if middle is None:
-        middle = SIDE / 2 + zoom * ((box[:2] + box[2:]) / 2 - np.array(picture.size) / 2) + rng.normal(0, 4, 2)
+        middle = VIEW_SIDE / 2 + zoom * ((box[:2] + box[2:]) / 2 - np.array(picture.size) / 2) + rng.normal(0, 4, 2)
     warp = _Warp(box, middle, zoom * np.exp(rng.normal(0, 0.08, 2)), angle, mirrored=rng.random() < 0.5)
     hand, mask = (
         warp.picture(picture),
-        warp.picture(_alpha(picture) if source.cut_out else Image.new("L", picture.size, 255)),
+        warp.picture(alpha_of(picture) if source.cut_out else Image.new("L", picture.size, 255)),
     )
     if source.cut_out or (not as_is and rng.random() < (0.4 if near else 0.8)):
         behind = _ground(grounds, rng)
     else:
-        behind = Image.new("RGB", (SIDE, SIDE))
+        behind = Image.new("RGB", (VIEW_SIDE, VIEW_SIDE))
     if rng.random() < 0.5:  # no seam
         mask = mask.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.5 if source.cut_out else 4))))
     behind.paste(hand, (0, 0), mask)
@@ -149,7 +147,9 @@ class _Warp:
         middle = (self.source_box[:2] + self.source_box[2:]) / 2
         offset = (middle - back @ self.middle) / shrink
         rows = np.column_stack([back / shrink, offset])
-        return small.transform((SIDE, SIDE), Image.Transform.AFFINE, rows.flatten().tolist(), Image.Resampling.BILINEAR)
+        return small.transform(
+            (VIEW_SIDE, VIEW_SIDE), Image.Transform.AFFINE, rows.flatten().tolist(), Image.Resampling.BILINEAR
+        )
 
     def box(self) -> Box:
         """Of the turned hand: that of an ellipse in the old box, mixed with its corners', for hands fill neither."""
@@ -157,39 +157,39 @@ class _Warp:
         turned = self._matrix() * half
         reach = 0.85 * np.sqrt((turned**2).sum(1)) + 0.15 * np.abs(turned).sum(1)
         box = np.concatenate([self.middle - reach, self.middle + reach])
-        return tuple(float(value) for value in box.clip(0, SIDE))
+        return tuple(float(value) for value in box.clip(0, VIEW_SIDE))
 
 
 def _nothing(grounds: Sequence[Source], source: Source, rng: Generator) -> Image.Image:
     """No hand: drawn, a part of a photo, one part set on another as hands are, or a photo whose hand is covered."""
     way = rng.random()
     if way < 0.4:
-        return no_hand(rng, SIDE)
+        return no_hand(rng, VIEW_SIDE)
     behind = _ground(grounds, rng)
     if way > 0.7 and not source.cut_out:
         return _covered(source, rng)
     if way > 0.55:
-        size, angle = (rng.uniform(0.2, 0.9, 2) * SIDE).astype(int), float(rng.normal(0, 20))
-        patch = _ground(grounds, rng) if rng.random() < 0.6 else no_hand(rng, SIDE)
+        size, angle = (rng.uniform(0.2, 0.9, 2) * VIEW_SIDE).astype(int), float(rng.normal(0, 20))
+        patch = _ground(grounds, rng) if rng.random() < 0.6 else no_hand(rng, VIEW_SIDE)
         mask = Image.new("L", tuple(size), 255).rotate(angle, expand=True)
         patch = patch.resize(tuple(size)).rotate(angle, expand=True)
-        behind.paste(patch, tuple((rng.uniform(-0.1, 0.6, 2) * SIDE).astype(int)), mask)
+        behind.paste(patch, tuple((rng.uniform(-0.1, 0.6, 2) * VIEW_SIDE).astype(int)), mask)
     return behind
 
 
 def _covered(source: Source, rng: Generator) -> Image.Image:
     """A photo with another part of itself in the hand's place: the arm may be left, the fingers are not."""
-    picture = _open(source.file).resize((SIDE, SIDE)).copy()
-    box = np.array(source.box) * SIDE
+    picture = _open(source.file).resize((VIEW_SIDE, VIEW_SIDE)).copy()
+    box = np.array(source.box) * VIEW_SIDE
     grow = 0.12 * (box[2:] - box[:2])
-    box = np.concatenate([box[:2] - grow, box[2:] + grow]).round().astype(int).clip(0, SIDE)
+    box = np.concatenate([box[:2] - grow, box[2:] + grow]).round().astype(int).clip(0, VIEW_SIDE)
     size = box[2:] - box[:2]
-    gaps = {"left": box[0], "right": SIDE - box[2]}
+    gaps = {"left": box[0], "right": VIEW_SIDE - box[2]}
     side = max(gaps, key=gaps.get)
     across = gaps[side]
     if across < 12:  # the hand is everything
-        return no_hand(rng, SIDE)
-    from_box = (0, box[1], across, box[3]) if side == "left" else (SIDE - across, box[1], SIDE, box[3])
+        return no_hand(rng, VIEW_SIDE)
+    from_box = (0, box[1], across, box[3]) if side == "left" else (VIEW_SIDE - across, box[1], VIEW_SIDE, box[3])
     patch = picture.crop(tuple(int(value) for value in from_box)).resize(tuple(size))
     soft = np.zeros((size[1], size[0]), np.uint8)
     rim = max(1, int(min(size) * 0.06))
@@ -201,7 +201,7 @@ def _covered(source: Source, rng: Generator) -> Image.Image:
 def _ground(grounds: Sequence[Source], rng: Generator) -> Image.Image:
     """A square without a hand: drawn, or a part of a photo that the hand's box does not reach."""
     if not len(grounds) or rng.random() < 0.3:
-        return no_hand(rng, SIDE)
+        return no_hand(rng, VIEW_SIDE)
     for _ in range(6):
         source = grounds[rng.integers(len(grounds))]
         picture = _open(source.file)
@@ -209,35 +209,13 @@ def _ground(grounds: Sequence[Source], rng: Generator) -> Image.Image:
         left, top = rng.uniform(0, 1, 2) * (np.array(picture.size) - side)
         part = (left, top, left + side, top + side)
         if source.box is None or _apart(part, np.array(source.box) * (picture.size * 2)):
-            found = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, part, reducing_gap=2)
+            found = picture.resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR, part, reducing_gap=2)
             return found.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else found
-    return no_hand(rng, SIDE)
+    return no_hand(rng, VIEW_SIDE)
 
 
 def _apart(a: Sequence[float], b: Sequence[float]) -> bool:
     return a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
-
-
-def worsened(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Scenes (N, 3, H, W) in [0, 1] in other light and through worse cameras: dim, tinted, grey, blurred, noisy."""
-    count = len(images)
-
-    def each(low: float, high: float, channels: int = 1) -> Tensor:
-        return low + (high - low) * torch.rand(count, channels, 1, 1, generator=generator)
-
-    images = images ** each(-0.5, 0.5).exp() * each(-0.2, 0.2, 3).exp()
-    mean = images.mean((1, 2, 3), keepdim=True)
-    images = (images - mean) * each(0.5, 1.3) + mean
-    images = images * torch.where(each(0, 1) < 0.35, each(-1.3, 0), each(-0.2, 0.3)).exp()
-    grey = images.mean(1, keepdim=True)
-    images = grey + (images - grey) * each(0.2, 1.3) * (each(0, 1) > 0.15)
-    ramp = torch.linspace(-1, 1, images.shape[-1])
-    images = images * (1 + each(-0.3, 0.3) * ramp + each(-0.3, 0.3) * ramp.view(-1, 1))
-    for index, sharp in enumerate(torch.rand(count, generator=generator).tolist()):
-        if sharp < 0.3:
-            small = F.interpolate(images[index : index + 1], scale_factor=0.2 + 2 * sharp, mode="area")
-            images[index] = F.interpolate(small, size=images.shape[2:], mode="bilinear")[0]
-    return (images + torch.randn(images.shape, generator=generator) * each(0, 0.05)).clamp(0, 1)
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -250,12 +228,5 @@ def _pictures(folder: Path) -> list[Path]:
 @cache
 def _open(file: Path) -> Image.Image:
     picture = Image.open(file).convert("RGB")
-    picture.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    picture.thumbnail((SOURCE_LONGEST, SOURCE_LONGEST), Image.Resampling.BOX)
     return picture
-
-
-def _alpha(picture: Image.Image) -> Image.Image:
-    """Where a cut-out hand is, (mode L): what is not nearly black, its edge smoothed."""
-    light = Image.fromarray((np.asarray(picture).max(2) > 28).astype(np.uint8) * 255)
-    soft = np.asarray(light.filter(ImageFilter.GaussianBlur(2)), float)
-    return Image.fromarray(((soft - 90) * 2.2).clip(0, 255).astype(np.uint8))
