@@ -17,6 +17,7 @@ WINGS = {
     "fast": "machine library functions layers adam",
     "learn": "networks layer_table augment workers run step fit calibrate checkpoint",
     "answer": "reading onnx frozen",
+    "inside": "fields maps channels features modes pupil contents pack",
     "digits": "strokes ink pieces normalise scribbles extra reader evaluate",
     "hands": (
         "crop networks palm_body finder no_hands scenes augment photos fit_finder fit_photos "

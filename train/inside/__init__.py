@@ -1,0 +1,1 @@
+"""Look inside any network of ours, for one picture: its maps, channels, features, modes, and one step of learning."""
