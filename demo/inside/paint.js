@@ -3,7 +3,7 @@
 const tables = new Map(); // colours of a theme -> 511 colours from -1 to 1
 
 function table(node) {
-  const style = getComputedStyle(node);
+  const style = getComputedStyle(node.isConnected ? node : document.querySelector(".inside")); // what is not on the page has no theme
   const named = ["--minus", "--zero", "--plus"].map((name) => style.getPropertyValue(name).trim());
   const key = named.join();
   if (!tables.has(key)) {

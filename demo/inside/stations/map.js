@@ -2,7 +2,7 @@
 
 import { t } from "../../page/words.js";
 import { drawMap, drawPicture, frame, sharp } from "../paint.js";
-import { el, short } from "../parts.js";
+import { el, rich, short } from "../parts.js";
 import { largestOf, mapOf, unpack } from "../unpack.js";
 
 const SIDE = 200;
@@ -30,7 +30,7 @@ export function createMap(lab) {
     const map = layer.flat ? { values: layer.array.values.subarray(at, at + 1), width: 1, height: 1 } : mapOf(layer.array, at);
     const best = map.values.reduce((top, value, index) => (value > map.values[top] ? index : top), 0);
     const [row, column] = [Math.floor(best / map.width), best % map.width];
-    heading.textContent = t(layer.flat ? "inside.map.unit" : "inside.map.number", { number: number + 1, count: layer.shape[0], layer: layer.name });
+    heading.replaceChildren(...rich(t(layer.flat ? "inside.map.unit" : "inside.map.number", { number: number + 1, count: layer.shape[0], layer: layer.name })));
 
     const paint = sharp(big, SIDE, SIDE);
     drawMap(paint, map, largestOf(map.values), 0, 0, SIDE, SIDE);

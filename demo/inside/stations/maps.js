@@ -57,7 +57,7 @@ export function mount(root, { lab, link, parameters }) {
       const box = canvas.getBoundingClientRect();
       const unit = box.width / canvas.layout.width;
       const place = Math.floor((event.clientY - box.top) / unit / tile) * columns + Math.floor((event.clientX - box.left) / unit / tile);
-      if (place < layer.numbers.length) choose(layer, place, index);
+      if (place < sorted(layer).length) choose(layer, place, index);
     });
     canvas.addEventListener("keydown", (event) => {
       const layer = stageNow(block, index);
@@ -65,14 +65,15 @@ export function mount(root, { lab, link, parameters }) {
       if (!by && event.key !== "Enter" && event.key !== " ") return;
       event.preventDefault();
       const now = chosen?.layer === layer.name ? sorted(layer).findIndex((at) => layer.numbers[at] === chosen.number) : -1;
-      choose(layer, Math.min(layer.numbers.length - 1, Math.max(0, now + (by ?? 1))), index);
+      choose(layer, Math.min(sorted(layer).length - 1, Math.max(0, now + (by ?? 1))), index);
     });
     return { node, canvas, head, block, index };
   }
 
   const stageOf = (block, index) => block.find((layer) => layer.name === stages.get(index)) ?? block.find(({ kind }) => kind === "ReLU") ?? block.at(-1);
   const stageNow = (block, index) => lab.view.layers.find(({ name: each }) => each === stageOf(block, index).name);
-  const sorted = (layer) => (order === "matters" ? layer.places : layer.numbers.map((_, place) => place));
+  // by importance, maps that are 0 everywhere are left out: they matter to nothing
+  const sorted = (layer) => (order === "matters" ? layer.places.filter((place) => layer.flat || !silent(layer, place)) : layer.numbers.map((_, place) => place));
 
   function choose(layer, place, index) {
     chosen = { layer: layer.name, number: layer.numbers[sorted(layer)[place]] };
@@ -106,8 +107,9 @@ export function mount(root, { lab, link, parameters }) {
     const zoom = flat ? 12 : Math.max(1, Math.round((width > 20 ? 56 : width > 10 ? 44 : 34) / width));
     const gap = flat ? 2 : zoom === 1 ? 4 : Math.max(3, Math.round(zoom / 2));
     const tile = width * zoom + gap;
-    const columns = Math.max(1, Math.min(numbers.length, Math.floor(across / tile)));
-    const lines = Math.ceil(numbers.length / columns);
+    const order = sorted(layer);
+    const columns = Math.max(1, Math.min(order.length, Math.floor(across / tile)));
+    const lines = Math.max(1, Math.ceil(order.length / columns));
     canvas.layout = { columns, tile, width: columns * tile };
     canvas.style.width = `${columns * tile}px`;
     const paint = sharp(canvas, columns * tile, lines * tile);
@@ -115,7 +117,6 @@ export function mount(root, { lab, link, parameters }) {
     const atlas = Object.assign(document.createElement("canvas"), { width: columns * width, height: lines * height });
     const own = atlas.getContext("2d");
     const image = own.createImageData(atlas.width, atlas.height);
-    const order = sorted(layer);
     const size = width * height;
     order.forEach((at, place) => {
       const values = layer.array.values.subarray(at * size, (at + 1) * size);
@@ -129,12 +130,12 @@ export function mount(root, { lab, link, parameters }) {
     row.was = chosen?.layer === layer.name;
     const at = row.was ? order.findIndex((each) => numbers[each] === chosen.number) : -1;
     if (at >= 0) frame(paint, (at % columns) * tile + gap / 2, Math.floor(at / columns) * tile + gap / 2, width * zoom, height * zoom, 2);
-    const silent = order.filter((each) => layer.array.values.subarray(each * size, (each + 1) * size).every((value) => value <= 0)).length;
     const key = flat ? "inside.maps.units" : "inside.maps.maps";
     head.replaceChildren(...rich(t(key, { count: shape[0], size: shape.slice(1).join(" × "), parameters: layer.parameters })));
     const notes = [];
     if (numbers.length < shape[0]) notes.push(t("inside.maps.few", { shown: numbers.length, count: shape[0] }));
-    if (layer.kind === "ReLU" && silent) notes.push(t("inside.maps.silent", { count: silent }));
+    const quiet = numbers.filter((_, place) => silent(layer, place)).length;
+    if (quiet) notes.push(t("inside.maps.silent", { count: quiet }));
     if (notes.length) head.append(el("span.note", {}, " ", notes.join(" ")));
     canvas.setAttribute("aria-label", t("inside.maps.atlas", { layer: layer.name, count: numbers.length }));
     canvas.setAttribute("aria-valuemin", "1");
@@ -158,6 +159,13 @@ export function mount(root, { lab, link, parameters }) {
   const resized = new ResizeObserver(() => lab.view && rows.length && rows.forEach(paintRow));
   resized.observe(root);
   return { show, stop: () => resized.disconnect() };
+}
+
+/** Whether a map is 0 everywhere. */
+function silent({ array, flat, shape }, place) {
+  const size = flat ? 1 : shape[1] * shape[2];
+  for (let i = place * size; i < (place + 1) * size; i++) if (array.values[i] !== 0) return false;
+  return true;
 }
 
 /** Layers in blocks that begin with what learns: a convolution, or a fully connected layer. */
