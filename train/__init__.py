@@ -2,7 +2,7 @@
 
 The files follow the data, and each imports only from those before it; so do the wings, which are folders.
 
-Read in this order: task, data, fast, learn, answer, digits, hands, predict, evaluate, export, benchmark, __main__.
+Read in this order: task, data, fast, learn, answer, inside, digits, hands, predict, evaluate, export, benchmark, __main__.
 """
 
 import os

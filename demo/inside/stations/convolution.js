@@ -1,0 +1,419 @@
+// Convolution by hand: the kernel slides over the drawing, each product and each sum written out.
+
+import { t } from "../../page/words.js";
+import { convolve, outputSize, PRESETS, products, shrink, total, window as under } from "../arithmetic.js";
+import { whole } from "../link.js";
+import { colourOf, drawMap, frame, sharp } from "../paint.js";
+import { choice, dragged, el, prose, rich, short, slider, stepper, still } from "../parts.js";
+import { mapOf } from "../unpack.js";
+import { createSum } from "./sum.js";
+
+export const name = "convolution";
+const PICTURES = [28, 14, 7, 4]; // pixels of the drawing's side; small ones have room for their numbers
+const SIZE = 380; // of a figure, in its own units
+const FIRST = 260; // milliseconds of the first step; each is a little shorter than the one before
+
+export function mount(root, { lab, link, parameters }) {
+  const state = {
+    kernel: whole(parameters.get("kernel"), 1, 7, 3),
+    stride: whole(parameters.get("stride"), 1, 3, 1),
+    padding: whole(parameters.get("padding"), 0, 3, 0),
+    picture: whole(parameters.get("picture"), 4, 28, 28),
+    filter: parameters.get("filter") ?? "vertical", // a preset, the number of a learned one, or own
+    bias: 0,
+  };
+  if (!PICTURES.includes(state.picture)) state.picture = 28;
+  state.weights = weightsIn(parameters.get("weights"), state.kernel) ?? PRESETS[state.filter]?.(state.kernel) ?? PRESETS.vertical(state.kernel);
+  let input = null; // the map under the kernel, and the grey values to show it by
+  let output = null;
+  let place = null; // of the output, counted row by row
+  let filled = 0; // places that are computed
+  let timer = 0;
+
+  // ---- the figure
+
+  const given = el("canvas.map", { tabIndex: 0, role: "slider", "aria-label": t("inside.convolution.input") });
+  const made = el("canvas.map", { role: "img", "aria-label": t("inside.convolution.output") });
+  const [givenSize, madeSize] = [el("span"), el("span")];
+  const formula = el("p.formula");
+  const trouble = el("p.problem", { role: "status" });
+  const here = el("p.here", { "aria-live": "polite" });
+  const counts = el("p.quiet");
+  const sum = createSum((index, value) => {
+    state.weights[index] = value;
+    own();
+  });
+  const play = el("button.main", { type: "button", onclick: () => (timer ? stop() : start()) }, t("inside.play"));
+  const way = slider(t("inside.convolution.place"), { min: 1, max: 1, value: 1, changed: (value) => to(value - 1) });
+  const steppers = ["kernel", "stride", "padding"].map((what) =>
+    stepper(t(`inside.convolution.${what}`), {
+      min: what === "padding" ? 0 : 1,
+      max: what === "kernel" ? 7 : 3,
+      value: state[what],
+      changed(value) {
+        state[what] = value;
+        if (what === "kernel") state.weights = (PRESETS[state.filter] ?? PRESETS.vertical)(value);
+        if (what === "kernel" && !PRESETS[state.filter]) state.filter = "vertical";
+        renew();
+      },
+    }),
+  );
+  const pictures = choice(t("inside.convolution.picture"), PICTURES.map((side) => [side, `${side} × ${side}`]), state.picture, (side) => {
+    state.picture = side;
+    if (isLearned()) preset("vertical");
+    renew();
+  });
+  const presets = el("div.presets", { role: "group", "aria-label": t("inside.convolution.filter") });
+  const learned = el("div.learned-filters", { role: "group", "aria-label": t("inside.convolution.learned") });
+
+  root.append(
+    prose("inside.convolution.lead"),
+    el("div.workbench", {},
+      el("div.controls", {}, steppers, el("div.labelled", {}, el("span", {}, t("inside.convolution.picture")), pictures)),
+      presets,
+      el("div.scene", {},
+        el("figure.panel", {}, el("figcaption", {}, t("inside.convolution.input"), " ", givenSize), given),
+        el("div.arrow", { "aria-hidden": "true" }, "→"),
+        el("figure.panel", {}, el("figcaption", {}, t("inside.convolution.output"), " ", madeSize), made),
+      ),
+      trouble,
+      el("div.tools.player", {}, play,
+        el("button", { type: "button", onclick: () => step() }, t("inside.step")),
+        el("button", { type: "button", onclick: () => to(0, true) }, t("inside.restart")),
+        el("button", { type: "button", onclick: () => finish() }, t("inside.all")),
+        way,
+      ),
+      here,
+      sum.node,
+      formula,
+      counts,
+    ),
+    el("h3", {}, t("inside.convolution.learned")),
+    prose("inside.convolution.learned.about"),
+    learned,
+    el("details", {}, el("summary", {}, t("inside.more")), ["why", "sizes", "turn"].map((key) => prose(`inside.convolution.${key}`))),
+  );
+
+  dragged(given, (x, y) => {
+    const padded = input.width + 2 * state.padding;
+    const cell = (share) => Math.round((share * padded - state.kernel / 2) / state.stride);
+    aim(cell(y), cell(x));
+  });
+  dragged(made, (x, y) => output && aim(Math.floor(y * output.height), Math.floor(x * output.width)));
+  given.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: output?.width, ArrowUp: -output?.width }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    to(place + by);
+  });
+
+  // ---- what is computed
+
+  const isLearned = () => /^\d+$/.test(state.filter);
+
+  function compute() {
+    const view = lab.view;
+    if (!view) return false;
+    const side = view.shape[1];
+    const grey = { values: Float32Array.from(view.pixels.subarray(0, side * side), (value) => value / 255), width: side, height: side };
+    const small = state.picture === 28 ? (side === 28 ? grey : shrink(grey, Math.floor(side / 28))) : shrink(grey, Math.floor(side / state.picture));
+    input = { ...small, shown: small };
+    if (isLearned()) input.values = small.values.map((value) => (value - view.mean) / view.std); // as the network takes them
+    output = convolve(input, state.weights, state);
+    return true;
+  }
+
+  function preset(chosen) {
+    Object.assign(state, { filter: chosen, weights: PRESETS[chosen](state.kernel), bias: 0 });
+  }
+
+  function takeLearned(number) {
+    const { filters, biases, layers } = lab.view;
+    const [kernel, stride, padding] = layers[0].geometry;
+    Object.assign(state, { filter: String(number), kernel, stride, padding, picture: 28, bias: biases[number] });
+    state.weights = Array.from(mapOf(filters, number).values);
+    pictures.set(28);
+  }
+
+  function own() {
+    state.filter = "own";
+    renew(true);
+  }
+
+  /** After any change of kernel, stride, padding or picture. */
+  function renew(stay = false) {
+    stop();
+    if (!compute()) return;
+    const before = stay ? place : null;
+    steppers.forEach((node, index) => node.set(state[["kernel", "stride", "padding"][index]]));
+    parameters.set("kernel", state.kernel);
+    parameters.set("stride", state.stride);
+    parameters.set("padding", state.padding);
+    if (state.picture === 28) parameters.delete("picture");
+    else parameters.set("picture", state.picture);
+    if (state.filter === "own") parameters.set("weights", state.weights.map((value) => Math.round(value * 1000) / 1000).join("_"));
+    else parameters.delete("weights");
+    parameters.set("filter", state.filter);
+    link();
+    offer();
+    const count = output.width * output.height;
+    if (!stay) {
+      filled = 0;
+      place = Math.min(count - 1, Math.floor(output.height * 0.36) * output.width + Math.floor(output.width * 0.55)); // most drawings have ink there
+    }
+    way.set(1, { max: Math.max(1, count) });
+    explain();
+    if (count) to(before ?? place);
+    else draw();
+  }
+
+  function explain() {
+    const { kernel, stride, padding } = state;
+    const side = input.width;
+    const out = outputSize(side, kernel, stride, padding);
+    const exact = (side - kernel + 2 * padding) / stride + 1;
+    formula.replaceChildren(
+      el("code", { translate: "no" }, "out = (in − kernel + 2 × padding) ÷ stride + 1"),
+      el("code.filled", { translate: "no" }, `(${side} − ${kernel} + 2 × ${padding}) ÷ ${stride} + 1 = `, el("b", {}, short(exact, Number.isInteger(exact) ? 0 : 2))),
+    );
+    const problems = [];
+    if (out < 1) problems.push(t("inside.convolution.impossible", { kernel, size: side + 2 * padding }));
+    else if (!Number.isInteger(exact)) {
+      const unseen = (side - kernel + 2 * padding) % stride;
+      problems.push(t("inside.convolution.uneven", { out, count: unseen, stride }));
+    }
+    if (out >= 1 && padding >= kernel) problems.push(t("inside.convolution.wide", { padding, kernel }));
+    trouble.textContent = problems.join(" ");
+    givenSize.textContent = `${side} × ${side}${padding ? ` + ${padding}` : ""}`;
+    madeSize.textContent = out >= 1 ? `${out} × ${out}` : "–";
+    const places = Math.max(0, out) ** 2;
+    counts.replaceChildren(...rich(t("inside.convolution.counts", {
+      weights: kernel ** 2, places, products: places * kernel ** 2, linear: side ** 2 * places,
+    })));
+  }
+
+  // ---- moving
+
+  function aim(row, column) {
+    if (!output?.width || !output.height) return;
+    const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
+    to(clamp(row, output.height) * output.width + clamp(column, output.width));
+  }
+
+  function to(next, afresh = false) {
+    const count = output ? output.width * output.height : 0;
+    if (!count) return;
+    place = Math.min(count - 1, Math.max(0, next));
+    filled = afresh ? 1 : Math.max(filled, place + 1);
+    way.set(place + 1);
+    draw();
+  }
+
+  function step() {
+    stop();
+    to(place + 1 >= output.width * output.height ? 0 : place + 1);
+  }
+
+  function finish() {
+    stop();
+    if (!output) return;
+    filled = output.width * output.height;
+    draw();
+  }
+
+  function start() {
+    if (!output?.width) return;
+    const count = output.width * output.height;
+    if (filled >= count) to(0, true);
+    let [pause, due, paid] = [still() ? 120 : FIRST, performance.now(), 0];
+    place = filled - 1;
+    play.textContent = t("inside.pause");
+    const tick = (now) => {
+      paid = 0;
+      while (now >= due && place < count - 1 && paid++ < 40) {
+        place += 1;
+        pause = Math.max(6, pause * 0.965);
+        due += pause;
+      }
+      filled = Math.max(filled, place + 1);
+      way.set(place + 1);
+      draw(true);
+      if (place >= count - 1) stop();
+      else timer = requestAnimationFrame(tick);
+    };
+    timer = requestAnimationFrame(tick);
+  }
+
+  function stop() {
+    cancelAnimationFrame(timer);
+    timer = 0;
+    play.textContent = t("inside.play");
+    if (output) draw();
+  }
+
+  // ---- drawing
+
+  function draw(quick = false) {
+    const { kernel, stride, padding } = state;
+    const [row, column] = [Math.floor(place / output.width), place % output.width];
+    drawGiven(row, column);
+    drawMade(row, column);
+    if (!output.width || !output.height) return;
+    const how = { kernel, stride, padding };
+    sum.show({
+      kernel,
+      values: under(input, row, column, how),
+      greys: under(input.shown, row, column, how),
+      weights: state.weights,
+      products: products(input, row, column, state.weights, how),
+      bias: state.bias,
+      result: output.values[place],
+      normalised: isLearned(),
+    });
+    given.setAttribute("aria-valuemin", "1");
+    given.setAttribute("aria-valuemax", String(output.values.length));
+    given.setAttribute("aria-valuenow", String(place + 1));
+    const said = t("inside.convolution.here", {
+      place: place + 1, places: output.values.length, row: row + 1, column: column + 1, value: short(output.values[place]),
+    });
+    given.setAttribute("aria-valuetext", said);
+    if (!quick) here.textContent = said;
+  }
+
+  function drawGiven(row, column) {
+    const paint = sharp(given, SIZE, SIZE);
+    const padded = input.width + 2 * state.padding;
+    const cell = SIZE / padded;
+    const style = getComputedStyle(given);
+    paint.fillStyle = style.getPropertyValue("--soft");
+    paint.fillRect(0, 0, SIZE, SIZE);
+    hatch(paint, style.getPropertyValue("--line"));
+    const { shown } = input;
+    for (let y = 0; y < shown.height; y++) {
+      for (let x = 0; x < shown.width; x++) {
+        const level = Math.round(255 * shown.values[y * shown.width + x]);
+        paint.fillStyle = `rgb(${level} ${level} ${level})`;
+        paint.fillRect((x + state.padding) * cell, (y + state.padding) * cell, cell + 0.3, cell + 0.3);
+      }
+    }
+    if (cell > 11) grid(paint, padded, padded, cell, "rgb(128 128 128 / 0.35)");
+    if (cell > 30) numbers(paint, input, cell, state.padding, (value, index) => (shown.values[index] > 0.55 ? "#111" : "#eee"));
+    if (!output.width || !output.height) return;
+    const side = state.kernel * cell;
+    const [left, top] = [column * state.stride * cell, row * state.stride * cell];
+    const largest = Math.max(...state.weights.map(Math.abs)) || 1;
+    paint.globalAlpha = 0.45;
+    state.weights.forEach((weight, index) => {
+      paint.fillStyle = colourOf(given, weight, largest);
+      if (weight) paint.fillRect(left + (index % state.kernel) * cell, top + Math.floor(index / state.kernel) * cell, cell, cell);
+    });
+    paint.globalAlpha = 1;
+    frame(paint, left, top, side, side, 2.5);
+  }
+
+  function drawMade(row, column) {
+    const paint = sharp(made, SIZE, SIZE);
+    paint.clearRect(0, 0, SIZE, SIZE);
+    if (!output.width || !output.height) return;
+    const cell = SIZE / output.width;
+    const largest = Math.max(1e-6, ...output.values.map(Math.abs));
+    const values = output.values.map((value, index) => (index < filled ? value : 0));
+    drawMap(paint, { ...output, values }, largest, 0, 0, SIZE, SIZE);
+    paint.fillStyle = getComputedStyle(made).getPropertyValue("--soft");
+    const [rows, over] = [Math.floor(filled / output.width), filled % output.width];
+    paint.fillRect(over * cell, rows * cell, SIZE, cell);
+    paint.fillRect(0, (rows + 1) * cell, SIZE, SIZE);
+    if (cell > 7) grid(paint, output.width, output.height, cell, "rgb(128 128 128 / 0.28)");
+    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => (Math.abs(value) / largest > 0.62 ? getComputedStyle(made).getPropertyValue("--zero") : getComputedStyle(made).getPropertyValue("--ink")));
+    frame(paint, column * cell, row * cell, cell, cell, 2.5);
+  }
+
+  // ---- kernels to choose
+
+  function offer() {
+    presets.replaceChildren(
+      ...Object.keys(PRESETS).map((each) =>
+        el("button.preset", {
+          type: "button", "aria-pressed": String(state.filter === each),
+          onclick: () => {
+            preset(each);
+            renew(true);
+          },
+        }, thumbnail({ values: Float32Array.from(PRESETS[each](3)), width: 3, height: 3 }), t(`inside.convolution.${each}`)),
+      ),
+    );
+    const filters = lab.view.filters;
+    learned.hidden = !filters;
+    if (!filters) return;
+    learned.replaceChildren(
+      ...Array.from({ length: filters.shape[0] }, (_, number) =>
+        el("button.preset.tile", {
+          type: "button", "aria-pressed": String(state.filter === String(number)), "aria-label": t("inside.convolution.number", { number: number + 1 }),
+          onclick: () => {
+            takeLearned(number);
+            renew();
+          },
+        }, thumbnail(mapOf(filters, number), 36)),
+      ),
+    );
+  }
+
+  return {
+    /** The picture or the network is another. */
+    show() {
+      root.classList.toggle("nothing", !lab.view);
+      if (!lab.view) return stop();
+      if (isLearned()) {
+        if (lab.view.filters && Number(state.filter) < lab.view.filters.shape[0]) takeLearned(Number(state.filter));
+        else preset("vertical");
+      }
+      renew(place !== null);
+    },
+    stop,
+  };
+}
+
+function thumbnail(map, size = 26) {
+  const canvas = el("canvas.kernel", { "aria-hidden": "true" });
+  queueMicrotask(() => {
+    const paint = sharp(canvas, size, size);
+    drawMap(paint, map, Math.max(...map.values.map(Math.abs)) || 1, 0, 0, size, size);
+  });
+  canvas.style.width = `${size}px`;
+  return canvas;
+}
+
+function weightsIn(text, kernel) {
+  const weights = text?.split("_").map(Number);
+  return weights?.length === kernel ** 2 && weights.every((value) => Math.abs(value) <= 1000) ? weights : null;
+}
+
+function grid(paint, across, down, cell, colour) {
+  paint.strokeStyle = colour;
+  paint.lineWidth = 0.6;
+  paint.beginPath();
+  for (let i = 1; i < across; i++) paint.rect(i * cell, 0, 0, down * cell);
+  for (let i = 1; i < down; i++) paint.rect(0, i * cell, across * cell, 0);
+  paint.stroke();
+}
+
+function hatch(paint, colour) {
+  paint.strokeStyle = colour;
+  paint.lineWidth = 2;
+  paint.beginPath();
+  for (let i = -SIZE; i < SIZE; i += 9) {
+    paint.moveTo(i, 0);
+    paint.lineTo(i + SIZE, SIZE);
+  }
+  paint.stroke();
+}
+
+function numbers(paint, map, cell, padding, colour) {
+  paint.textAlign = "center";
+  paint.textBaseline = "middle";
+  paint.font = `${Math.min(15, cell * 0.3)}px ui-monospace, monospace`;
+  map.values.forEach((value, index) => {
+    paint.fillStyle = colour(value, index);
+    paint.fillText(short(value, 1), ((index % map.width) + padding + 0.5) * cell, (Math.floor(index / map.width) + padding + 0.5) * cell);
+  });
+}
