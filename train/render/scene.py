@@ -90,42 +90,42 @@ def _finer(hand: Skeleton) -> Skeleton:
     )
 
 
-def _forearm(hand: Skeleton, sides: int = 40, rings: int = 20, length: float = 0.30):
-    """Points, triangles and weights of the hand with a tapered tube that goes on from the wrist to the elbow."""
+def _forearm(hand: Skeleton, rings: int = 20, length: float = 0.30):
+    """Points, triangles and weights of the hand, its end behind the wrist replaced by a tapered forearm."""
     wrist = hand.rest[WRIST, :3, 3]
-    cut = wrist[1] - 0.012
-    offset = hand.points - wrist
-    angle = np.arctan2(offset[:, 2], offset[:, 0])
-    radius = np.hypot(offset[:, 0], offset[:, 2])
-    near = np.abs(hand.points[:, 1] - cut) < 0.006
-    angles = np.linspace(-np.pi, np.pi, sides, endpoint=False)
-    order = np.argsort(angle[near])
-    outline = np.interp(angles, angle[near][order], radius[near][order], period=2 * np.pi)
-    outline = np.mean([np.roll(outline, shift) for shift in (-2, -1, 0, 1, 2)], axis=0)
-    points = hand.points.copy()
-    beyond = np.clip((cut + 0.002 - points[:, 1]) / 0.006, 0, 1)[:, None]
-    points[:, [0, 2]] -= 0.35 * beyond * offset[:, [0, 2]]  # the old end goes into the tube
-    along = np.concatenate([[-0.008, -0.004], np.linspace(0, 1, rings - 2) ** 1.5 * length])
-    tight = np.concatenate([[0.9, 0.975], np.ones(rings - 2)])  # begins within the wrist, without a step
-    x, z = outline * np.cos(angles), outline * np.sin(angles)
-    tube = []
-    for a, t in zip(along, tight, strict=True):
-        wide, deep = (t * (1 + more * np.clip(a / 0.2, 0, 1) ** 1.3) for more in (0.5, 0.85))
-        tube.append(wrist + np.stack([wide * x, np.full(sides, cut - wrist[1] - a), deep * z], 1))
-    start = len(points)
-    faces = [
-        (start + r * sides + s, start + r * sides + (s + 1) % sides, start + (r + 1) * sides + (s + 1) % sides,
-         start + (r + 1) * sides + s)
-        for r in range(rings - 1) for s in range(sides)
-    ]  # fmt: skip
-    triangles = [half for a, b, c, d in faces for half in ((a, b, c), (a, c, d))]
-    weights = np.zeros((sides * rings, hand.weights.shape[1]))
+    kept = hand.triangles[(hand.points[hand.triangles, 1] > wrist[1] - 0.014).all(1)]
+    loop = _rim(kept)
+    rim = hand.points[loop]
+    level = rim[:, 1].mean()
+    tubes = []
+    for a in np.linspace(0, 1, rings)[1:] ** 1.5 * length:
+        wide, deep = (1 + more * min(a / 0.2, 1) ** 1.3 for more in (0.5, 0.85))
+        flat = min(a / 0.02, 1)
+        y = (1 - flat) * rim[:, 1] + flat * level - a
+        tubes.append(np.stack([wrist[0] + wide * (rim[:, 0] - wrist[0]), y,
+                               wrist[2] + deep * (rim[:, 2] - wrist[2])], 1))  # fmt: skip
+    count, start = len(loop), len(hand.points)
+    rows = np.concatenate([[loop], start + np.arange(count * len(tubes)).reshape(len(tubes), count)])
+    a, b, c, d = rows[:-1], np.roll(rows[:-1], -1, 1), np.roll(rows[1:], -1, 1), rows[1:]
+    sides = np.concatenate([np.stack([b, a, d], -1).reshape(-1, 3), np.stack([b, d, c], -1).reshape(-1, 3)])
+    weights = np.zeros((count * len(tubes), hand.weights.shape[1]))
     weights[:, FOREARM] = 1
     return (
-        np.concatenate([points, *tube]),
-        np.concatenate([hand.triangles, np.array(triangles)]),
+        np.concatenate([hand.points, *tubes]),
+        np.concatenate([kept, sides]),
         np.concatenate([hand.weights, weights]),
     )
+
+
+def _rim(triangles: np.ndarray) -> np.ndarray:
+    """The points around the only hole of a surface, in the order in which its faces go round it."""
+    edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    known = {tuple(edge) for edge in edges}
+    follows = {a: b for a, b in known if (b, a) not in known}
+    loop = [next(iter(follows))]
+    while follows[loop[-1]] != loop[0]:
+        loop.append(follows[loop[-1]])
+    return np.array(loop)
 
 
 def _normals(points: np.ndarray, triangles: np.ndarray) -> np.ndarray:
