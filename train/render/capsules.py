@@ -7,8 +7,13 @@ import numpy as np
 from train.render.skeleton import CHAINS
 
 # bone: its first joint -> radius in metres, measured on the skin at rest; the palm's a little thinner than its flesh
-RADII = {1: 0.0115, 2: 0.0090, 3: 0.0085, 5: 0.0125, 6: 0.0087, 7: 0.0077, 8: 0.0067, 10: 0.0125, 11: 0.0087, 12: 0.0080,
-         13: 0.0070, 15: 0.0120, 16: 0.0080, 17: 0.0074, 18: 0.0065, 20: 0.0115, 21: 0.0073, 22: 0.0066, 23: 0.0059}  # fmt: skip
+RADII = {
+    **{1: 0.0115, 2: 0.0090, 3: 0.0085},  # thumb
+    **{5: 0.0125, 6: 0.0087, 7: 0.0077, 8: 0.0067},  # index
+    **{10: 0.0125, 11: 0.0087, 12: 0.0080, 13: 0.0070},  # middle
+    **{15: 0.0120, 16: 0.0080, 17: 0.0074, 18: 0.0065},  # ring
+    **{20: 0.0115, 21: 0.0073, 22: 0.0066, 23: 0.0059},  # little
+}
 BONES = tuple(RADII)
 PALM = (5, 10, 15, 20)
 LAST = {3: 1.12, 8: 1.36, 13: 1.40, 18: 1.42, 23: 1.32}  # the flesh of a tip goes beyond its joint, in bone lengths

@@ -8,7 +8,7 @@ looks has its thumb on their right.
 import json
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,22 +53,35 @@ class Skeleton:
         for name, chain in CHAINS.items():
             bends, (spread, twist) = pose[name][:3], pose[name][3:5]
             moving = chain[:3] if name == "thumb" else chain[1:4]
-            before = chain[0]
-            for joint in chain[1:] if name != "thumb" else chain:
-                step = np.linalg.inv(self.rest[before]) @ self.rest[joint] if joint != before else None
-                out[joint] = self.rest[joint] if step is None else out[before] @ step
+            for before, joint in zip((None, *chain), chain, strict=False):
+                if before is not None:
+                    out[joint] = out[before] @ self.steps[joint]
                 if joint in moving:
-                    which = moving.index(joint)
-                    out[joint] = out[joint] @ _bent(bends[which], *((spread, twist) if which == 0 else (0.0, 0.0)))
-                before = joint
+                    first = joint == moving[0]
+                    turn = _bent(bends[moving.index(joint)], spread if first else 0.0, twist if first else 0.0)
+                    out[joint] = out[joint] @ turn
         out[FOREARM] = self.rest[FOREARM] @ _bent(-pose["wrist"][0], -pose["wrist"][1], 0.0)
         return out
 
-    def skin(self, joints: np.ndarray) -> np.ndarray:
-        """The skin's points (V, 3) for posed joints (26, 4, 4)."""
-        moved = joints @ np.linalg.inv(self.rest)
+    @cached_property
+    def steps(self) -> np.ndarray:
+        """How each joint at rest lies in the one before it in its digit, (26, 4, 4)."""
+        before = np.arange(len(self.rest))
+        for chain in CHAINS.values():
+            before[list(chain[1:])] = chain[:-1]
+        return np.linalg.inv(self.rest[before]) @ self.rest
+
+    @cached_property
+    def unposed(self) -> np.ndarray:
+        """From our frame to each joint's at rest, (26, 4, 4)."""
+        return np.linalg.inv(self.rest)
+
+    def skin(self, joints: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
+        """The skin's points (V, 3) for posed joints (26, 4, 4); `points` are other ones at rest, moved alike."""
+        points = self.points if points is None else points
+        moved = joints @ self.unposed
         blended = np.tensordot(self.weights, moved[:, :3], axes=1)
-        return np.einsum("vij,vj->vi", blended[:, :, :3], self.points) + blended[:, :, 3]
+        return np.einsum("vij,vj->vi", blended[:, :, :3], points) + blended[:, :, 3]
 
 
 def _bent(bend: float, spread: float, twist: float) -> np.ndarray:
