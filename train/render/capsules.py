@@ -63,7 +63,7 @@ def depths(points: np.ndarray, joints: np.ndarray) -> np.ndarray:
     starts, ends = segments(joints)
     along = ends - starts
     offset = points[:, None] - starts
-    t = np.clip((offset * along).sum(2) / (along * along).sum(1), 0, 1)
+    t = np.clip(np.einsum("nbi,bi->nb", offset, along) / (along * along).sum(1), 0, 1)
     return np.array([RADII[bone] for bone in BONES]) - np.linalg.norm(offset - t[..., None] * along, axis=2)
 
 
@@ -72,10 +72,10 @@ def openness(points: np.ndarray, normals: np.ndarray, joints: np.ndarray) -> np.
     starts, ends = segments(joints)
     along = ends - starts
     offset = points[:, None] - starts
-    t = np.clip((offset * along).sum(2) / (along * along).sum(1), 0, 1)
+    t = np.clip(np.einsum("nbi,bi->nb", offset, along) / (along * along).sum(1), 0, 1)
     to = starts + t[..., None] * along - points[:, None]
-    distance = np.linalg.norm(to, axis=2)
+    distance = np.sqrt(np.einsum("nbi,nbi->nb", to, to))
     radius = np.array([RADII[bone] for bone in BONES])
-    facing = np.clip((to * normals[:, None]).sum(2) / np.maximum(distance, 1e-6), 0, 1)
+    facing = np.clip(np.einsum("nbi,ni->nb", to, normals) / np.maximum(distance, 1e-6), 0, 1)
     hidden = np.clip(facing * (radius / np.maximum(distance, radius)) ** 2, 0, 1)
     return np.prod(1 - 0.75 * hidden, axis=1)

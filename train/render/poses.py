@@ -1,9 +1,9 @@
 """Poses: how the letters, and some hands that are no letter, bend the joints and hold the hand.
 
 They stand in `assets/hand/poses.json`, as a signer's right hand looks to the person opposite. For each digit `bend`
-gives three angles from the palm to the tip, `spread` and `twist` those of the first; `wrist` how the hand bends against the
-forearm. `points` says which way the straight fingers would point and `palm` which way the palm faces: x right, y up,
-z towards whoever looks. J and Z have a `path`: at some seconds, where the hand is, in its lengths, and how it is held.
+gives three angles from the palm to the tip, `spread` and `twist` those of the first; `wrist` says how the hand bends
+against the forearm, `points` which way the straight fingers would point, and `palm` which way the palm faces: x right,
+y up, z towards whoever looks. J and Z have a `path`: at some seconds, where the hand is, in its lengths, and how held.
 """
 
 import json

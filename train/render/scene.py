@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import vtk
+from PIL import Image
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from train.render.capsules import openness
@@ -160,6 +161,8 @@ class Stage:
         side, n = self.side, self.samples
         buffer = vtk.vtkUnsignedCharArray()
         self.window.GetRGBACharPixelData(0, 0, side * n - 1, side * n - 1, 0, buffer)
-        rgba = vtk_to_numpy(buffer).reshape(side, n, side, n, 4)[::-1, ::-1]
-        rgba = (rgba.astype(np.uint16).sum((1, 3)) // (n * n)).astype(np.uint8)
+        rgba = vtk_to_numpy(buffer).reshape(side * n, side * n, 4)[::-1]
+        # as four separate channels: the colours are already weighted by the alpha
+        channels = [Image.fromarray(np.ascontiguousarray(rgba[..., i])).reduce(n) for i in range(4)]
+        rgba = np.stack([np.asarray(channel) for channel in channels], 2)
         return rgba[..., :3], rgba[..., 3]

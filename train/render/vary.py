@@ -15,6 +15,7 @@ from train.render.capsules import gaps
 from train.render.poses import LETTERS, Pose, all_poses, turned
 from train.render.scene import Colour, Light, Look, Shot, Stage
 from train.render.skeleton import FINGERS, load
+from train.task import UsageError
 
 # The ten tones of the Monk Skin Tone Scale (Ellis Monk, 2019), from light to dark, sRGB.
 TONES = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
@@ -40,7 +41,9 @@ class Render:
         return self.pose if self.pose in LETTERS else None
 
 
-def renders(names: Sequence[str], count: int, rng: Generator, side: int = 224, folder: Path | None = None):
+def renders(
+    names: Sequence[str], count: int, rng: Generator, side: int = 224, folder: Path | None = None
+) -> Iterator[Render]:
     """Yields `count` pictures of the poses of those names in turn, on parts of the folder's pictures, or of drawn ones.
 
     Raises UsageError for a folder without pictures.
@@ -133,9 +136,7 @@ def grounds(rng: Generator, side: int, folder: Path | None = None) -> Callable[[
     return cut
 
 
-def _pictures(folder: Path, side: int):
-    from train.task import UsageError
-
+def _pictures(folder: Path, side: int) -> Iterator[Image.Image]:
     found = False
     for file in sorted(Path(folder).rglob("*")):
         if file.suffix.lower() in {".jpg", ".jpeg", ".png", ".webp"}:
