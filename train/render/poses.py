@@ -1,0 +1,71 @@
+"""Poses: how the letters, and some hands that are no letter, bend the joints and hold the hand.
+
+They stand in `assets/hand/poses.json`, as a signer's right hand looks to the person opposite. For each digit `bend`
+gives three angles from the palm to the tip, `spread` and `twist` those of the first; `wrist` says how the hand bends
+against the forearm, `points` which way the straight fingers would point, and `palm` which way the palm faces: x right,
+y up, z towards whoever looks. J and Z have a `path`: at some seconds, where the hand is, in its lengths, and how held.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from train.render.skeleton import FINGERS
+
+FILE = Path(__file__).parents[2] / "assets" / "hand" / "poses.json"
+LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
+
+
+@dataclass(frozen=True)
+class Pose:
+    """One hand."""
+
+    angles: dict[str, np.ndarray]  # what `Skeleton.joints` takes
+    turn: np.ndarray  # (3, 3), from the hand's frame to that of whoever looks
+
+    def moved(self, angles: dict[str, np.ndarray], turn: np.ndarray | None = None) -> "Pose":
+        """The pose with angles added, and turned before whoever looks."""
+        sums = {name: self.angles[name] + angles.get(name, 0) for name in self.angles}
+        return replace(self, angles=sums, turn=self.turn if turn is None else turn @ self.turn)
+
+
+@cache
+def all_poses() -> dict[str, Pose]:
+    """Poses by name: the 24 still letters, J and Z as they begin, and the hands that are no letter."""
+    groups = json.loads(FILE.read_text("utf-8"))
+    return {name: _pose(entry) for key in ("letters", "moving", "others") for name, entry in groups[key].items()}
+
+
+@cache
+def other_poses() -> tuple[str, ...]:
+    """Names of the hands that are no letter."""
+    return tuple(json.loads(FILE.read_text("utf-8"))["others"])
+
+
+def _pose(entry: dict) -> Pose:
+    angles = {
+        name: np.array([*entry[name]["bend"], entry[name]["spread"], entry[name].get("twist", 0)], float)
+        for name in FINGERS
+    }
+    angles["wrist"] = np.array([entry["wrist"]["bend"], entry["wrist"]["deviation"]], float)
+    return Pose(angles, held(entry["points"], entry["palm"]))
+
+
+def held(points, palm) -> np.ndarray:
+    """The turn (3, 3) of a hand whose fingers point and whose palm faces these ways, made square to each other."""
+    along = np.asarray(points, float) / np.linalg.norm(points)
+    out = np.asarray(palm, float) - along * np.dot(along, palm)
+    out /= np.linalg.norm(out)
+    return np.stack([np.cross(along, out), along, out], axis=1)
+
+
+def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
+    """A turn (3, 3) in degrees: about the upright, then the level, then the axis towards whoever looks."""
+    y, p, r = np.radians((yaw, pitch, roll))
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
+    about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
+    return about_z @ about_x @ about_y
