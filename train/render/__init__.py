@@ -1,4 +1,7 @@
-"""The rendered hand: a skeleton with a skin, poses of the letters, and pictures of them to learn from.
+"""A rendered hand that signs, to see and to learn from.
 
-Read `skeleton`, `poses`, `shapes`, `scene`, `vary`, `__main__`. Drawing needs VTK: `pip install -e ".[render]"`.
+A skeleton with a skin is bent into the poses of the letters, and drawn in many skins, lights and rooms. Drawing needs
+VTK: `pip install -e ".[render]"`.
+
+Read in this order: skeleton, poses, capsules, surface, scene, vary, __main__.
 """
