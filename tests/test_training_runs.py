@@ -18,6 +18,7 @@ from demo.training.runner import Slots, Training
 from demo.training.settings import layer_table, read_settings
 from demo.training.store import Store
 from demo.training.work import train
+from demo.wire import TooMany
 from train.answer.onnx import to_onnx
 from train.data.images import Images, Splits
 from train.fast.machine import Plan
@@ -86,6 +87,7 @@ def test_a_run_learns_and_its_network_can_be_loaded(host):
     assert end["best"] > 0.9
     model, about = checkpoint.load(store.path(training.id), "mnist")
     assert about.options["channels"] == [4] and about.seed == 3
+    assert about.temperature != 1.0  # calibrated as shipped networks are
     images = tiny_splits().validation
     with torch.no_grad():
         read = model((images.pixels / 255 - about.mean) / about.std).argmax(1)
@@ -167,6 +169,18 @@ def test_a_line_has_an_end(host):
     begin(slots)
     with pytest.raises(UsageError, match="waiting"):
         begin(slots)
+
+
+def test_a_visitor_may_have_so_many_runs_and_others_more(host):
+    slots, _ = host(each=1)
+    mine, anothers = (Training(read_settings(ENDLESS, slots.limits), slots.limits, who) for who in ("me", "you"))
+    slots.enter(mine)
+    with pytest.raises(TooMany, match="one visitor"):
+        slots.check("me")
+    slots.enter(anothers)
+    slots.leave(mine)
+    mine.ended.wait(30)
+    slots.check("me")
 
 
 def test_a_pause_is_cut_short_when_somebody_waits(host):

@@ -165,7 +165,11 @@ class Slots:
             raise Busy("Too many people are waiting to train. Try again in a few minutes.", code="run.line")
         mine = sum(each.visitor == visitor for each in (*self._line, *self._running.values()))
         if visitor and mine >= self.limits.each:
-            raise TooMany("You have {count} runs already. Stop one of them first.", code="run.many", count=mine)
+            raise TooMany(
+                "You have as many runs as one visitor may have: {count}. Stop one of them first.",
+                code="run.many",
+                count=mine,
+            )
 
     def leave(self, training: Training, why: str = "gone") -> None:
         """Ends it, wherever it is."""

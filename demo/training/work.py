@@ -17,6 +17,7 @@ from demo.training.store import Store
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan
+from train.learn.calibrate import temperature_for
 from train.learn.checkpoint import Metadata
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.learn.run import Run
@@ -25,6 +26,7 @@ from train.task import Message, UsageError
 log = logging.getLogger(__name__)
 EVERY = 0.12  # seconds between two points of the curves
 FILTERS_EVERY = 0.5
+CALIBRATED = 1000  # validation images that the temperature is found from
 
 
 class Glimpse:
@@ -88,7 +90,7 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         return
     kept, epochs = True, run.steps_done / math.ceil(len(splits.train) / settings.recipe.batch_size)
     try:
-        store.keep(training.id, run.result.eval(), _metadata(training, epochs, splits))
+        store.keep(training.id, run.result.eval(), _metadata(training, epochs, run, splits))
     except OSError:
         log.exception("a trained network could not be kept")
         full = Message("The network could not be kept: the server's disk is full.", code="run.disk")
@@ -96,13 +98,22 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     training.finish(state, message, kept, epochs)
 
 
-def _metadata(training: Training, epochs: float, splits: Splits) -> Metadata:
+def _temperature(run: Run, splits: Splits) -> float:
+    """As shipped networks get it, but from some of the validation images: a run that is stopped should end at once."""
+    some = torch.randperm(len(splits.validation), generator=torch.Generator().manual_seed(0))[:CALIBRATED]
+    images = splits.validation[some]
+    scores = scores_of(run.result, images, run.task, run.plan).cpu()
+    return temperature_for(scores, images.labels) if scores.isfinite().all() else 1.0
+
+
+def _metadata(training: Training, epochs: float, run: Run, splits: Splits) -> Metadata:
     settings, accuracy = training.settings, training.best or training.estimate
     return Metadata.of(
         settings.task,
         settings.recipe,
         seed=settings.seed,
         epochs=epochs,
+        temperature=_temperature(run, splits),
         data_sha256=splits.digest(),
         versions={"python": platform.python_version(), "torch": torch.__version__},
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
