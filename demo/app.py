@@ -25,7 +25,7 @@ from starlette.types import Receive, Scope, Send
 if __package__ is None or __package__ == "":  # started as a file, `python demo/app.py`, as a Space does
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from demo import draw, signs, training
+from demo import draw, inside, signs, training
 from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
@@ -83,6 +83,7 @@ def server(bound: str = "127.0.0.1") -> Server:
     for tab in TABS:
         tab.routes(app)
         tab.api(app)
+    inside.routes(app)
 
     @app.post("/gradio_api/upload", include_in_schema=False)
     @answered

@@ -17,7 +17,7 @@ HTML = sorted(DEMO.glob("**/*.html"))
 SCRIPTS = sorted(file for file in DEMO.glob("**/*.js") if "vendor" not in file.parts)
 PYTHON = [*sorted(DEMO.glob("**/*.py")), *sorted((ROOT / "train").glob("**/*.py"))]
 # said by Python alone: on command lines, or in parts of the product whose page is not there yet
-FREE = ("picture.", "hand.", "inside.", "lesson.", "name.", "title.")
+FREE = ("picture.", "hand.", "lesson.", "name.", "title.")
 KEY = re.compile(r"[a-z]+(\.[A-Za-z_]+)+")
 OTHERS = [language for language in LANGUAGES if language != "en"]
 

@@ -95,6 +95,7 @@ export function createAnswer(root) {
   show([]);
   return {
     show,
+    chosen: () => ({ reading: readings[Math.min(chosen ?? readings.length - 1, readings.length - 1)], several: readings.length > 1 }),
     spoken: () => (readings.length ? { number: number.textContent, words: words.textContent } : null),
     forget() {
       chosen = null;

@@ -1,6 +1,7 @@
 // Puts the Draw tab together: the pad, what is asked about it, and the answer.
 
 import { say, sayTold, write } from "../page/words.js";
+import { seeInside } from "../inside/open.js";
 import { createAnswer } from "./answer.js";
 import { createAsker } from "./ask.js";
 import { EXAMPLES } from "./examples.js";
@@ -51,6 +52,13 @@ export function mount(panel) {
     if (blank) return nothing();
     if (root.dataset.state === "empty") root.dataset.state = "reading";
     asker.ask(finished);
+  }
+
+  /** One digit goes there as it was drawn, so that its link tells all; of several, or of a picture, the chosen one's pixels. */
+  function inside() {
+    const { reading, several } = answer.chosen();
+    if (!several && !pad.picture()) seeInside({ strokes: pad.strokes().map(({ points }) => simplify(points)) });
+    else if (reading?.seen) seeInside({ pixels: reading.seen.bytes });
   }
 
   function nothing() {
@@ -130,7 +138,8 @@ export function mount(panel) {
 
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button?.dataset.do) pad[button.dataset.do]();
+    if (button?.dataset.do === "inside") inside();
+    else if (button?.dataset.do) pad[button.dataset.do]();
     if (button?.dataset.width) setBrush(button);
     if (button?.dataset.example) pad.put(EXAMPLES[button.dataset.example]);
   });

@@ -1,5 +1,9 @@
-"""The tab "Look inside": every idea of the two lessons as a figure, on one's own drawing."""
+"""The tab "Look inside": every idea of the two lessons as a figure, on one's own drawing.
 
-from demo.inside.routes import routes
+Read in this order: networks (which can be looked into), asked (a question from the page, checked), look (what it is
+answered), endpoints.
+"""
+
+from demo.inside.endpoints import routes
 
 __all__ = ["routes"]

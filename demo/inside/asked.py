@@ -41,7 +41,7 @@ def picture_of(wire: dict, network: Network) -> Tensor:
         if len(data) == prod(shape):
             return torch.frombuffer(bytearray(data), dtype=torch.uint8).view(shape)
         if len(data) != 28 * 28:
-            raise BadRequest("That is no picture of 28 x 28 pixels.", code="inside.pixels")
+            raise BadRequest("That is no picture of 28 × 28 pixels.", code="inside.pixels")
         return _fitted(np.frombuffer(data, np.uint8).reshape(28, 28), shape)
     if "picture" in wire:
         return _fitted(np.asarray(on_ground(open_picture(_bytes(wire["picture"]), longest=512))), shape)

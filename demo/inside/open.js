@@ -14,15 +14,16 @@ export function take() {
 
 /**
  * Opens this tab with a picture: strokes as the pad keeps them, pixels (base64 of 28 x 28 bytes), or picture (base64
- * of a picture file, or its data: address). `network` is digits, lesson, signs, photos or run:ID.
+ * of a picture file, or its data: address), or with none of them, for what is drawn there. `network` is digits, lesson, signs, photos or run:ID.
  */
 export function seeInside({ strokes = null, pixels = null, picture = null, network = "digits", station = "maps" }) {
   const url = new URL(addressOf(location.href, "inside"));
   url.searchParams.set("station", station);
   url.searchParams.set("network", network);
   if (strokes) url.searchParams.set("drawing", packStrokes(strokes));
-  else brought = pixels ? { pixels, network } : { picture: picture.replace(/^data:[^,]*,/, ""), network };
+  else if (pixels) brought = { pixels, network };
+  else if (picture) brought = { picture: picture.replace(/^data:[^,]*,/, ""), network };
   history.pushState(null, "", url.href);
-  document.dispatchEvent(new Event("see-inside"));
   document.getElementById("tab-inside").click();
+  document.dispatchEvent(new Event("see-inside"));
 }

@@ -109,6 +109,7 @@ export function answerPanel(root) {
     },
     say(key, values) { write(spoken, t(key, values)); },
     repaintCrop: paintCrop,
+    crop: () => crop?.src ?? null, // the address of what the network saw
     toggleAll() {
       everything = !everything;
       const button = find('[data-do="all"]');

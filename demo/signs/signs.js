@@ -1,5 +1,6 @@
 // Puts the hand-sign tab together: a photo or the camera, asked about at read/sign, the answer shown beside it.
 
+import { seeInside } from "../inside/open.js";
 import { Trouble, address, ask as fetched } from "../page/server.js";
 import { say, sayTold } from "../page/words.js";
 import { answerPanel } from "./answer.js";
@@ -54,6 +55,7 @@ export function mount(section) {
   const live = createLive(tab, photos);
 
   const actions = {
+    inside: () => tab.panel.crop() && seeInside({ picture: tab.panel.crop(), network: network() === "photo" ? "photos" : "signs" }),
     choose: () => chooser.click(),
     camera: live.start,
     stop: () => live.stop(),

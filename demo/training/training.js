@@ -1,5 +1,6 @@
 // Puts the training tab together: settings, runs, curves, and what can be done with a trained network.
 
+import { seeInside } from "../inside/open.js";
 import { address, ask, save } from "../page/server.js";
 import { number, say, sayTold, t } from "../page/words.js";
 import { createChart } from "./chart.js";
@@ -76,6 +77,7 @@ export async function mount(section) {
     row.append(
       linkButton("train.keep.command", (self) => copied(self, "train.keep.command", command), command),
       linkButton("train.keep.try", () => trial.choose(each)),
+      linkButton("inside.see", () => seeInside({ network: `run:${each.id}` })),
     );
   }
 

@@ -38,10 +38,10 @@ def channel_sum(model: nn.Module, about: Metadata, pixels: Tensor, name: str, nu
     """
     layer = dict(model.named_modules()).get(name)
     if not isinstance(layer, nn.Conv2d):
-        raise InsideError("there is no convolution {name}", code="inside.no_convolution", name=name)
+        raise InsideError("There is no convolution {name}.", code="inside.no_convolution", name=name)
     if not 0 <= number < layer.out_channels:
         raise InsideError(
-            "{name} has {count} maps: there is no number {number}",
+            "{name} has {count} maps: there is no number {number}.",
             code="inside.no_map",
             name=name,
             count=layer.out_channels,

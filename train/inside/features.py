@@ -43,7 +43,7 @@ def pushes(model: nn.Module, about: Metadata, pixels: Tensor) -> Pushes:
     """
     flattens = [layer for layer in model.modules() if isinstance(layer, nn.Flatten)]
     if not flattens:
-        raise InsideError("this network flattens nothing", code="inside.no_flatten")
+        raise InsideError("This network flattens nothing.", code="inside.no_flatten")
     caught = []
 
     def cut(_, inputs: tuple[Tensor], output: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None 
     with torch.inference_mode(False), torch.enable_grad(), hooked([(layer, keep) for layer in names]):
         scores = model(at)[0]
         if not bool(scores.isfinite().all()):
-            raise InsideError("this network's answer is not a number: its weights are damaged", code="inside.nan")
+            raise InsideError("This network's answer is not a number: its weights are damaged.", code="inside.nan")
         answer = int(scores.argmax()) if answer is None else answer
         # a layer may be passed more than once, or not on the way to the answer
         outputs = [output for *_, output in records]
@@ -115,7 +115,7 @@ def normalised(about: Metadata, pixels: Tensor) -> Tensor:
     if tuple(pixels.shape) != tuple(about.input_shape) or pixels.dtype != torch.uint8:
         shape, wanted = ("x".join(map(str, shape)) for shape in (pixels.shape, about.input_shape))
         raise InsideError(
-            "this network takes pictures of {wanted} values, not {shape}",
+            "This network takes pictures of {wanted} values, not {shape}.",
             code="inside.shape",
             wanted=wanted,
             shape=shape,

@@ -32,7 +32,7 @@ def batchnorm(model: nn.Module, about: Metadata, batch: Tensor) -> list[Normalis
     Raises InsideError for a batch that cannot be normalised by itself.
     """
     if len(batch) < 2:
-        raise InsideError("BatchNorm in training needs a batch of two or more", code="inside.batch")
+        raise InsideError("BatchNorm in training needs a batch of two or more.", code="inside.batch")
     layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, BATCHNORMS)}
     seen: dict[str, list] = {name: [] for name in layers}
 

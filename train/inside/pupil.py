@@ -54,7 +54,7 @@ class Pupil:
         Raises InsideError for a class that does not exist, and where the loss is no number any more.
         """
         if not 0 <= label < len(self.about.labels):
-            raise InsideError("there is no class {label}", code="inside.no_class", label=label)
+            raise InsideError("There is no class {label}.", code="inside.no_class", label=label)
         x, target = normalised(self.about, pixels), torch.tensor([label])
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -64,7 +64,7 @@ class Pupil:
             scores = self.model(x)
             loss = F.cross_entropy(scores, target)
             if not bool(loss.isfinite()):
-                raise InsideError("the loss is no number any more: take steps back", code="inside.lost")
+                raise InsideError("The loss is no number any more: take steps back.", code="inside.lost")
             loss.backward()
             self.optimizer.step()
         with torch.no_grad():

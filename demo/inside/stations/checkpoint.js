@@ -37,7 +37,7 @@ export function mount(root, { lab }) {
       el("tbody", {}, found.tensors.map(({ name: key, shape, size, learned }) =>
         el(learned ? "tr" : "tr.quiet", {}, el("th", { scope: "row" }, el("code", { translate: "no" }, key)),
           el("td", { translate: "no" }, shape.length ? shape.join(" × ") : "1"), el("td", {}, whole(values(shape))),
-          el("td", {}, el("span.meter", { "aria-hidden": "true" }, el("i", { style: `width: ${(100 * size) / biggest}%` })), whole(size))))),
+          el("td", {}, el("span.meter", { "aria-hidden": "true" }, el("i", { style: `width: ${(100 * size) / biggest}%` })), el("span.figure", {}, whole(size)))))),
     );
     const { labels } = lab.view;
     scores.replaceChildren(

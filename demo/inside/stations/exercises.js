@@ -36,7 +36,8 @@ export function mount(root, { stationLink }) {
     const node = el("li", {},
       el("p.task", {}, ...rich(t(`inside.exercise.${key}`))),
       code ? el("pre", { translate: "no" }, el("code", {}, code)) : null,
-      el("form.answers", {
+      el("form", {
+        class: "answers",
         onsubmit(event) {
           event.preventDefault();
           check();

@@ -110,7 +110,7 @@ export function mount(root, { lab, link, parameters }) {
         return el("tr", {},
           el("th", { scope: "row" }, kind ? `${t(`inside.kind.${kind}`)} ` : "", el("code", { translate: "no" }, layer.name)),
           el("td", {}, small(layer.weights)),
-          el("td", {}, el("span.meter", { "aria-hidden": "true" }, el("i", { style: `width: ${(100 * layer.gradient) / most}%` })), small(layer.gradient)),
+          el("td", {}, el("span.meter", { "aria-hidden": "true" }, el("i", { style: `width: ${(100 * layer.gradient) / most}%` })), el("span.figure", {}, small(layer.gradient))),
           el("td", {}, number(layer.step / (layer.weights || 1), { style: "percent", maximumSignificantDigits: 3 })));
       })),
     );

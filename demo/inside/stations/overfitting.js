@@ -53,16 +53,16 @@ export function mount(root, { parameters, link }) {
       const style = getComputedStyle(canvas);
       paint.clearRect(0, 0, width, height);
       const columns = [index, index + 2];
-      const [low, high] = index ? [0.5, 1] : [0, Math.max(1, ...rows.flatMap((row) => columns.map((column) => row[column])))];
-      const x = (step) => 34 + (step / (rows.length - 1 || 1)) * (width - 44);
+      const [low, high] = index ? [0, 1] : [0, Math.max(1, ...rows.flatMap((row) => columns.map((column) => row[column])))];
+      const x = (step) => 44 + (step / (rows.length - 1 || 1)) * (width - 54);
       const y = (value) => 8 + ((high - value) / (high - low)) * (height - 34);
       paint.font = "12px system-ui, sans-serif";
       paint.fillStyle = style.getPropertyValue("--quiet");
       for (const share of [0, 0.5, 1]) {
         const value = low + (high - low) * share;
-        paint.fillRect(34, y(value), width - 44, 0.5);
+        paint.fillRect(44, y(value), width - 54, 0.5);
         paint.textAlign = "right";
-        paint.fillText(number(value, index ? { style: "percent", maximumFractionDigits: 0 } : { maximumFractionDigits: 1 }), 29, y(value) + 4);
+        paint.fillText(number(value, index ? { style: "percent", maximumFractionDigits: 0 } : { maximumFractionDigits: 1 }), 39, y(value) + 4);
       }
       paint.textAlign = "center";
       for (const step of [0, rows.length - 1]) paint.fillText(String(step + 1), x(step), height - 6);

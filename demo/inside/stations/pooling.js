@@ -1,7 +1,7 @@
 // ReLU and pooling: what is below 0 goes, the largest of each 2 x 2 stays; and why a shifted drawing changes less after it.
 
 import { number, t } from "../../page/words.js";
-import { convolve, difference, moved, outputSize, pool, PRESETS, relu } from "../arithmetic.js";
+import { convolve, difference, moved, pool, PRESETS, relu } from "../arithmetic.js";
 import { whole } from "../link.js";
 import { drawMap, frame, sharp } from "../paint.js";
 import { dragged, el, prose, short, slider } from "../parts.js";
@@ -11,9 +11,9 @@ export const name = "pooling";
 const SIDE = 300;
 
 export function mount(root, { lab, link, parameters }) {
-  let right = whole(parameters.get("right"), -4, 4, 0);
+  let right = whole(parameters.get("right"), -4, 4, 1);
   let filter = whole(parameters.get("map"), 0, 511, -1); // -1: the one that matters most
-  let at = { row: 4, column: 6 };
+  let at = null; // the place looked at; at first the strongest
   let maps = null;
   const canvases = ["convolved", "rectified", "pooled"].map((key) => {
     const canvas = el("canvas.map", key === "pooled" ? { tabIndex: 0, role: "slider", "aria-label": t("inside.pooling.pooled") } : { role: "img", "aria-label": t(`inside.pooling.${key}`) });
@@ -103,6 +103,9 @@ export function mount(root, { lab, link, parameters }) {
 
   function draw() {
     if (!maps) return;
+    const best = maps.pooled.values.indexOf(Math.max(...maps.pooled.values));
+    at ??= { row: Math.floor(best / maps.pooled.width), column: best % maps.pooled.width };
+    at = { row: Math.min(at.row, maps.pooled.height - 1), column: Math.min(at.column, maps.pooled.width - 1) };
     const largest = largestOf(maps.convolved.values);
     for (const { key, canvas, size } of canvases) {
       const map = maps[key];
@@ -151,9 +154,6 @@ export function mount(root, { lab, link, parameters }) {
         filter = view.filters && first?.array ? first.numbers[first.places[0]] : 0;
       }
       choose.set(filter + 1, { max: count });
-      const [kernel, stride, padding] = view.layers[0].geometry ?? [3, 1, 1];
-      const most = Math.floor(outputSize(view.shape[1], kernel, stride, padding) / 2) - 1;
-      at = { row: Math.min(at.row, most), column: Math.min(at.column, most) };
       compute();
     },
   };

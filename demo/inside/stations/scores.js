@@ -112,7 +112,7 @@ export function mount(root, { lab, link, parameters }) {
     if (!all || all.labels !== view.labels.join()) {
       all = bars(view.labels);
       all.labels = view.labels.join();
-      all.classList.add("many");
+      all.classList.toggle("many", view.labels.length > 12);
       chances.replaceChildren(all);
     }
     all.set(softmax(view.scores, temperature), view.answer);

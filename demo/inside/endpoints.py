@@ -77,6 +77,6 @@ def _next(wire: dict, network: Network) -> tuple[int, float]:
 
 
 def _run_path(run: str) -> Path:
-    from demo.training.routes import store  # only now: who looks into no run needs no training tab
+    from demo.training.endpoints import store  # only now: who looks into no run needs no training tab
 
     return store.path(run)
