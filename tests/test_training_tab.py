@@ -172,7 +172,7 @@ def test_an_impossible_network_is_explained_before_start(app_url, page):
     page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
     page.fill(".train [name=blocks]", "6")
     page.wait_for_function("() => document.querySelector('.train').dataset.layers === 'wrong'")
-    assert "block 5" in page.locator(".train .wrong").text_content()
+    assert "Block 5" in page.locator(".train .wrong").text_content()
     page.fill(".train [name=channels]", "8, 16")
     page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
     assert page.input_value(".train [name=blocks]") == "2"
@@ -250,7 +250,7 @@ def test_a_client_that_never_listens_holds_no_slot(app_url):
 def test_raw_values_are_refused_in_plain_words(app_url, value):
     body = f'{{"task": "mnist", "epochs": {value}}}'.encode()
     with pytest.raises(urllib.error.HTTPError) as refusal:
-        urllib.request.urlopen(urllib.request.Request(f"{app_url}train/run", body))
+        urllib.request.urlopen(urllib.request.Request(f"{app_url}train/run", body, {"Content-Type": "application/json"}))
     assert refusal.value.code == 400
     assert re.search("whole number|not JSON", json.load(refusal.value)["error"])
 

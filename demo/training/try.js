@@ -53,7 +53,7 @@ export function createTry(root, choices, runs) {
     sayTold(find(".trouble"), null);
     if (!body) return fill({});
     try {
-      const reply = await fetched(`train/try?run=${run.id}`, { method: "POST", body }, "train.try.failed");
+      const reply = await fetched(`train/try?run=${run.id}`, { method: "POST", body, headers: { "Content-Type": "application/octet-stream" } }, "train.try.failed");
       const answer = await reply.json();
       if (mine === asked) fill(answer); // else overtaken by a newer drawing
     } catch (error) {

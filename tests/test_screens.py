@@ -1,0 +1,169 @@
+"""Every tab on every screen: nothing runs off it, nothing jumps, axe finds nothing serious, and no English in Chinese.
+
+axe-core comes from npm: npm install --prefix tests/js --no-package-lock
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
+READY = {"draw": ".draw.ready", "sign": ".signs.ready", "train": ".train.ready"}
+LANGUAGES = ("en", "zh-TW")
+# what is the same in Chinese: names, units and terms that Taiwan's lessons write in English
+LATIN = re.compile(
+    r"ASL|CNN|EN|MIT|JavaScript|CSV|ONNX|BatchNorm|Dropout|Adam|AdamW|SGD|torch\.compile|train_mnist_fast|epoch"
+    r"|one cycle|Conv2d|ReLU|MaxPool2d|Flatten|Linear|BatchNorm2d|Dropout \d|Ctrl|Shift|Del|J|Z|[A-Z]\b|https?://\S+|python\b.*"
+)
+
+
+def opened(browser, url, tab, width=1280, language="en", scheme="light"):
+    context = browser.new_context(viewport={"width": width, "height": 800}, locale=language, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{url}?tab={tab}")
+    page.wait_for_selector(READY[tab], state="visible", timeout=60_000)
+    return page
+
+
+def busy(page, tab):
+    """The tab with something in it."""
+    if tab == "draw":
+        page.click("[data-example=year]")
+        page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '2026'")
+    elif tab == "train":
+        page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
+        page.evaluate("() => document.querySelectorAll('.train details').forEach((each) => (each.open = true))")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tab", READY)
+def test_nothing_runs_off_the_screen(browser, app_url, tab, language):
+    page = opened(browser, app_url, tab, 320, language)
+    busy(page, tab)
+    for width in (320, 360, 375, 414, 768, 1024, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = page.evaluate("() => document.documentElement.scrollWidth")
+        out = page.eval_on_selector_all(
+            "[role=tab], main button, main select, main input, footer button",
+            """all => all.filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth + 1
+                && !each.closest('.scroll, .tiles')).map(each => each.outerHTML)""",
+        )
+        assert wide <= width and out == [], (width, wide, out)
+    page.context.close()
+
+
+@pytest.mark.parametrize("tab", READY)
+def test_targets_are_large_enough_for_a_finger(browser, app_url, tab):
+    page = opened(browser, app_url, tab, 360)
+    busy(page, tab)
+    small = page.eval_on_selector_all(
+        "button, select, summary, label:has(input), [role=tab], .languages a",
+        """all => all.filter(each => each.offsetParent && each.getBoundingClientRect().height < 43.5
+            && !each.matches('.tile')).map(each => each.outerHTML.slice(0, 120))""",
+    )
+    assert small == []
+    page.context.close()
+
+
+def test_nothing_jumps_while_the_page_loads_or_an_answer_comes(browser, app_url):
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.add_init_script(
+        """window.shift = 0;
+        new PerformanceObserver(list => list.getEntries().forEach(each => (window.shift += each.value)))
+            .observe({ type: 'layout-shift', buffered: true });"""
+    )
+    page.goto(app_url)
+    page.wait_for_selector(".draw.ready", timeout=60_000)
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => window.shift") < 0.1
+    tops = """() => [...document.querySelectorAll('.draw .bars, .draw .tiles, .draw .explain')]
+        .map(each => each.getBoundingClientRect().top + scrollY)"""
+    before = page.evaluate(tops)
+    for example, answer in (("seven", "7"), ("year", "2026")):
+        page.click(f"[data-example={example}]")
+        page.wait_for_function(f"() => document.querySelector('.draw').dataset.answer === '{answer}'")
+        assert page.evaluate(tops) == before
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("tab", READY)
+def test_axe_finds_nothing_serious(browser, app_url, tab, language, scheme):
+    if not AXE.exists():
+        assert not os.environ.get("CI"), "axe-core is not installed"
+        pytest.skip("axe-core is not installed: npm install --prefix tests/js --no-package-lock")
+    context = browser.new_context(locale=language, color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{app_url}?tab={tab}")
+    page.wait_for_selector(READY[tab], state="visible", timeout=60_000)
+    busy(page, tab)
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    serious = [
+        (each["id"], [node["html"][:160] for node in each["nodes"]], each["nodes"][0]["failureSummary"])
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    context.close()
+
+
+@pytest.mark.parametrize("tab", READY)
+def test_in_chinese_no_english_is_left(browser, app_url, tab):
+    page = opened(browser, app_url, tab, language="zh-TW")
+    assert page.get_attribute("html", "lang") == "zh-TW"
+    busy(page, tab)
+    seen = page.evaluate(
+        """() => [document.title, document.body.innerText,
+            ...[...document.querySelectorAll('[aria-label], [title], [placeholder]')]
+                .flatMap(each => ['aria-label', 'title', 'placeholder'].map(name => each.getAttribute(name) ?? ''))]"""
+    )
+    left = [each for text in seen for each in re.findall(r"[A-Za-z]{3,}(?: [A-Za-z]+)*", LATIN.sub("", text))]
+    assert left == []
+    page.context.close()
+
+
+def test_the_language_is_switched_in_place_and_remembered(browser, app_url):
+    page = opened(browser, app_url, "draw")
+    busy(page, "draw")
+    page.get_by_role("link", name="中文").click()
+    page.wait_for_function("() => document.documentElement.lang === 'zh-TW'")
+    assert page.locator(".draw .words").inner_text() == "4 個數字都很有把握"
+    assert page.evaluate("() => document.querySelector('.draw').dataset.answer") == "2026"  # the drawing is still there
+    assert "lang=zh-TW" in page.url
+    page.goto(app_url)
+    page.wait_for_selector(".draw.ready")
+    assert page.get_attribute("html", "lang") == "zh-TW" and page.title() == "數字與手語"
+    page.context.close()
+
+
+def test_tabs_obey_the_keys_and_are_in_the_address(browser, app_url):
+    page = opened(browser, app_url, "draw")
+    page.get_by_role("tab", selected=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert page.get_by_role("tab", selected=True).inner_text() == "Show a hand sign" and "tab=sign" in page.url
+    page.keyboard.press("Home")
+    assert "tab=draw" in page.url
+    page.keyboard.press("ArrowLeft")
+    page.reload()
+    last = page.get_by_role("tab").last
+    assert last.get_attribute("aria-selected") == "true"
+    page.context.close()
+
+
+def test_a_digit_is_drawn_by_keyboard(browser, app_url):
+    page = opened(browser, app_url, "draw")
+    page.locator(".draw .ink").focus()
+    page.keyboard.press("Space")
+    for _ in range(13):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '1'")
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Backspace")  # elsewhere it wipes nothing
+    assert page.evaluate("() => document.querySelector('.draw').dataset.answer") == "1"
+    page.context.close()
