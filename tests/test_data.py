@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
+from safetensors.torch import save
 
 from train.data import mnist, sign_csv, sign_mnist
 from train.data.images import Images, split
@@ -139,15 +139,15 @@ def test_a_fault_is_named_with_its_line(tmp_path, number, change, words):
     assert "broken.csv" in str(caught.value)
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_the_quick_parser_gives_what_pandas_gives(tmp_path, monkeypatch, ends):
-    monkeypatch.setattr(sign_csv, "PIECE", 9000)  # a few lines: the border of a piece falls in many places
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_a_csv_is_read_whatever_its_line_ends_and_with_a_byte_order_mark(tmp_path, ends, start):
     values = np.random.default_rng(0).integers(0, 256, (50, 785)) // np.random.default_rng(1).choice([1, 9, 99], 785)
-    file = tmp_path / "values.csv"
+    values[:, 0] %= 25
     lines = [",".join(sign_csv.HEADER), *(",".join(map(str, row)) for row in values)]
-    file.write_bytes(ends.join(lines).encode())  # without a line end at its end
-    assert np.array_equal(sign_csv._plain_values(file), pd.read_csv(file).to_numpy())
-    assert np.array_equal(sign_csv._plain_values(file), values)
+    (tmp_path / "values.csv").write_bytes(start + ends.join(lines).encode())  # without a line end at its end
+    labels, pixels = sign_csv.parse(tmp_path / "values.csv")
+    assert np.array_equal(np.column_stack([labels, pixels]), values)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,30 @@ def test_the_quick_parser_gives_what_pandas_gives(tmp_path, monkeypatch, ends):
         lambda line: line.replace(",", ",0000", 1),
     ],
 )
-def test_numbers_with_spaces_quotes_or_many_zeros_are_left_to_pandas(tmp_path, change):
+def test_numbers_may_have_spaces_quotes_or_many_zeros(tmp_path, change):
     file = write_csv(tmp_path / "spaced.csv", range(24))
     plain = sign_mnist.read_csv(file)
     break_line(file, 3, change)
-    assert sign_csv._plain_values(file) is None
     assert torch.equal(sign_mnist.read_csv(file).pixels, plain.pixels)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b"7," * 3_000_000, "line 1: longer than 785 numbers can be"),
+        (",".join(sign_csv.HEADER).encode() + b"\n" + b"7" * 3_000_000, "line 2: longer than 785 numbers can be"),
+        (",".join(sign_csv.HEADER).encode() + b"\n", "has no images"),
+        (",".join(sign_csv.HEADER).encode() + b"\n" + b"7," * 784 + b"\0\n", "line 2: pixel784 is"),
+        (",".join(sign_csv.HEADER).encode() + b"\n" + b"7," * 784 + b"9" * 5000 + b"\n", "line 2: pixel784 is"),
+        (",".join(sign_csv.HEADER).encode("utf-16"), "line 1: the header must be"),
+        (b'"' + ",".join(sign_csv.HEADER).encode() + b"\n7", "line 2: 1 values instead of 785"),
+    ],
+)
+def test_what_is_no_csv_is_refused_in_words(tmp_path, data, words):
+    (tmp_path / "no.csv").write_bytes(data)
+    with pytest.raises(UsageError, match=words):
+        sign_mnist.read_csv(tmp_path / "no.csv")
 
 
 def test_a_csv_is_parsed_once(tmp_path, monkeypatch):
@@ -189,6 +207,35 @@ def test_a_damaged_cache_is_made_anew(tmp_path, monkeypatch):
     for kept in (tmp_path / "cache").rglob("*.safetensors"):
         kept.write_bytes(kept.read_bytes()[:100])
     assert torch.equal(sign_mnist.read_csv(file).pixels, first.pixels)
+
+
+def test_a_flipped_or_forged_cache_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path / "cache"))
+    file = write_csv(tmp_path / "data.csv", range(24))
+    first = sign_mnist.read_csv(file)
+    (kept,) = (tmp_path / "cache").rglob("*.safetensors")
+    (note,) = (tmp_path / "cache").rglob("*.json")
+    data = bytearray(kept.read_bytes())
+    data[-5] ^= 1
+    for forged in (bytes(data), save({"labels": torch.zeros(3), "pixels": torch.zeros(3, 784)}, {"sha256": ""})):
+        kept.write_bytes(forged)
+        assert torch.equal(sign_mnist.read_csv(file).pixels, first.pixels)
+        assert kept.read_bytes() not in (forged, bytes(data))
+    for words in ('{"sha256": "../../data"}', "[]", "{", '{"sha256": 7}'):
+        note.write_text(words)
+        assert torch.equal(sign_mnist.read_csv(file).pixels, first.pixels)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, caplog):
+    file = write_csv(tmp_path / "data.csv", range(24))
+    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(file / "cache"))
+    assert len(sign_mnist.read_csv(file)) == 24 and "DIGITS_AND_SIGNS_CACHE" in caplog.text
+    with pytest.raises(UsageError, match="DIGITS_AND_SIGNS_CACHE"):
+        mnist.load(train=False)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "sign-mnist").write_text("in the way")
+    monkeypatch.setenv("DIGITS_AND_SIGNS_CACHE", str(tmp_path / "cache"))
+    assert len(sign_mnist.read_csv(file)) == 24 and "cannot be written" in caplog.text
 
 
 def test_without_data_and_network_three_ways_are_said(tmp_path, monkeypatch):

@@ -1,14 +1,39 @@
 """The folder that keeps what was parsed, downloaded or compiled once."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
 
+from train.task import UsageError
+
 
 def cache_folder() -> Path:
-    """Where parsed data is kept: DIGITS_AND_SIGNS_CACHE, else the platform's cache folder. Made if missing."""
+    """Where parsed data is kept: DIGITS_AND_SIGNS_CACHE, else the platform's cache folder. Made if missing.
+
+    Raises UsageError where it cannot be made.
+    """
     chosen = os.environ.get("DIGITS_AND_SIGNS_CACHE")
     folder = Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("digits-and-signs", False))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"the folder {folder}, for what is read once, cannot be made ({error.strerror}): set the variable "
+            "DIGITS_AND_SIGNS_CACHE to one that can"
+        ) from None
     return folder
+
+
+def keep(file: Path, data: bytes) -> None:
+    """Put a file into the cache, whole or not at all, whoever else is doing the same. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
+        try:
+            temporary.write(data)
+            temporary.close()
+            os.replace(temporary.name, file)
+        except OSError:
+            os.unlink(temporary.name)
+            raise

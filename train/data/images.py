@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from train.task import UsageError
+
 NO_CLASS = -1  # the label of a picture of nothing that is to be learned: every answer to it is wrong
 
 
@@ -69,10 +71,14 @@ def split(images: Images, validation_share: float, *, seed: int, share: float = 
         share: of the remaining images, used for training; the validation set does not depend on it.
         groups: (N,) int64; images of one group (near-copies, one signer) stay on one side.
 
-    Returns Splits; both sides have at least one image.
+    Returns Splits; both sides have at least one image. Raises UsageError where there are too few for that.
     """
     generator = torch.Generator().manual_seed(seed)
     count = len(images)
+    if count < 2:
+        raise UsageError("there is too little data: at least two images are needed, one to learn from and one to watch")
+    if groups is not None and len(groups.unique()) < 2:
+        raise UsageError("all images are near-copies of one: none can be set aside to watch over-fitting")
     wanted = min(max(round(count * validation_share), 1), count - 1)
     if groups is None:
         order = torch.randperm(count, generator=generator)

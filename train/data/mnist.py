@@ -20,13 +20,19 @@ def load(train: bool, folder: Path | None = None) -> Images:
     missing or damaged. `folder` (default: assets/mnist) is only read; the unpacked files lie in the cache.
     Raises UsageError where the files are neither there nor can be downloaded.
     """
-    from torchvision.datasets import MNIST  # only now: it takes seconds, and who only reads digits needs it not
+    from torchvision.datasets import MNIST  # only now: it takes seconds, and whoever only reads digits does without
 
     root = cache_folder() / "mnist"
     try:
         dataset = MNIST(root, train=train)
     except (RuntimeError, ValueError, OSError, AssertionError):  # not unpacked yet, or the cache is damaged
-        _unpack(root, folder or ASSETS)
+        try:
+            _unpack(root, folder or ASSETS)
+        except OSError as error:
+            raise UsageError(
+                f"MNIST cannot be unpacked in {root.parent} ({error.strerror}): set the variable "
+                "DIGITS_AND_SIGNS_CACHE to a folder that can be written"
+            ) from None
         dataset = MNIST(root, train=train)
     return Images(dataset.data.unsqueeze(1), dataset.targets.to(torch.int64))
 

@@ -2,23 +2,29 @@
 
 import hashlib
 import json
+import logging
 import os
+import re
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from train.data.cache import cache_folder
+from train.data.cache import cache_folder, keep
 from train.data.images import Images
 from train.data.sign_csv import parse
 from train.task import UsageError
+
+log = logging.getLogger(__name__)
 
 KAGGLE = "datamunge/sign-language-mnist"
 SHA256 = {
     "sign_mnist_train.csv": "b7ff39ad5f1210fa765ce11aa5f20c2e97fe467ffc22231aac923c863eef75c4",
     "sign_mnist_test.csv": "178c0dd21c4b0e86d58df12f14ea1e9efa795ad19d146802b3b28094a16d56ae",
 }
+SHA256_FORM = re.compile("[0-9a-f]{64}")
 TRAIN_NAMES = ("sign_mnist_train.csv",)
 TEST_NAMES = ("sign_mnist_test.csv", "sign_mnist_valid.csv")  # Kaggle's name, and the course's
 FORMS = ("kaggle", "contiguous")  # labels 0..24 without 9, or 0..23
@@ -110,28 +116,56 @@ def contiguous(labels: Tensor, form: str | None, file: Path) -> Tensor:
 
 
 def _cached(file: Path) -> tuple[Tensor, Tensor]:
-    """Labels (N,) uint8 as the file has them, and pixels (N, 784) uint8."""
-    folder = cache_folder() / "sign-mnist"
-    folder.mkdir(exist_ok=True)
+    """Labels (N,) uint8 as the file has them, and pixels (N, 784) uint8. It does without a cache if need be."""
+    try:
+        kept = cache_folder() / "sign-mnist" / f"{_digest(file)}.safetensors"
+    except UsageError as error:
+        log.warning("%s. Until then it is read anew each time.", error)
+        return parse(file)
+    tensors = _read(kept)
+    if tensors is None:
+        labels, pixels = parse(file)
+        tensors = {"labels": labels, "pixels": pixels}
+        _keep(kept, save(tensors, {"sha256": _sha256_of(tensors)}))
+    return tensors["labels"], tensors["pixels"]
+
+
+def _read(kept: Path) -> dict[str, Tensor] | None:
+    """What the cache holds, if it is there and is what was put there."""
+    try:
+        with safe_open(kept, "pt") as opened:
+            wanted = opened.metadata()["sha256"]
+            tensors = {name: opened.get_tensor(name) for name in ("labels", "pixels")}
+    except Exception:  # not there yet, or damaged: safetensors has its own errors
+        return None
+    labels, pixels = tensors["labels"], tensors["pixels"]
+    good = labels.dtype == pixels.dtype == torch.uint8 and pixels.shape == (len(labels), 784) and len(labels) > 0
+    return tensors if good and int(labels.max()) <= 24 and _sha256_of(tensors) == wanted else None
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file. Hashing 83 MB takes longer than loading: an unchanged one is known by name, size and time."""
     status = file.stat()
-    # hashing 83 MB takes longer than loading the tensors: an unchanged file is known by name, size and time
     known_as = hashlib.sha256(f"{file.resolve()}|{status.st_size}|{status.st_mtime_ns}".encode()).hexdigest()[:32]
-    note = folder / f"{known_as}.json"
+    note = cache_folder() / "sign-mnist" / f"{known_as}.json"
     try:
         digest = json.loads(note.read_text())["sha256"]
+        if SHA256_FORM.fullmatch(digest):
+            return digest
     except (OSError, ValueError, KeyError, TypeError):
-        digest = _sha256(file)
-        _write(note, json.dumps({"sha256": digest}).encode())
-    kept = folder / f"{digest}.safetensors"
+        pass
+    digest = _sha256(file)
+    _keep(note, json.dumps({"sha256": digest}).encode())
+    return digest
+
+
+def _keep(file: Path, data: bytes) -> None:
     try:
-        tensors = load_file(kept)
-        return tensors["labels"], tensors["pixels"]
-    except Exception:  # not there yet, or damaged: safetensors has its own errors
-        labels, pixels = parse(file)
-        temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-        save_file({"labels": labels, "pixels": pixels}, temporary)
-        os.replace(temporary, kept)
-        return labels, pixels
+        keep(file, data)
+    except OSError as error:
+        log.warning(
+            "%s cannot be written (%s): that is read anew each time.", file.parent, error.strerror
+        )
 
 
 def _sha256(file: Path) -> str:
@@ -139,10 +173,8 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _write(file: Path, data: bytes) -> None:
-    temporary = file.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, file)
+def _sha256_of(tensors: dict[str, Tensor]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(t.numpy().data).digest() for t in tensors.values())).hexdigest()
 
 
 def near_copies(images: Images, alike: float = 0.93) -> Tensor:
