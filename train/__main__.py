@@ -3,12 +3,13 @@
 import argparse
 import datetime
 import platform
-import signal
 import sys
 from pathlib import Path
 
 import torch
 
+from train.commands import STOPPED, StopOnSignal, check_options, lasting_output
+from train.commands import run as run_command
 from train.data.images import Splits
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_splits, load_test
@@ -16,13 +17,15 @@ from train.digits.extra import UNSURE_BELOW, about_extra, with_extra
 from train.fast.machine import Plan, plan
 from train.learn import checkpoint
 from train.learn.calibrate import faintest, temperature_for
-from train.learn.checkpoint import Metadata
+from train.learn.checkpoint import CheckpointError, Metadata
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, measure, scores_of
 from train.learn.layer_table import summary
-from train.learn.networks import build, parameter_count
+from train.learn.networks import build, check_fits, parameter_count
 from train.learn.run import Run
 from train.learn.workers import Workers, join, threads_each
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
+
+BYTES_KEPT = 20  # for each parameter: its weight, average, two moments of the optimiser, and the weight being trained
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,10 +35,12 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments[:1] == ["summary"]:
             return _summary(arguments[1:])
         options = _options(arguments)
-        if options.photos:
-            return _train_photos(options)
-        with join(options.device) as (workers, device):
-            return _train(options, workers, device)
+        check_options(options)
+        with lasting_output():
+            if options.photos:
+                return _train_photos(options)
+            with join(options.device) as (workers, device):
+                return _train(options, workers, device)
     except (UsageError, TrainingStopped) as error:
         print(f"train: {error}", file=sys.stderr)
         return 2
@@ -89,6 +94,8 @@ def _train_photos(options: argparse.Namespace) -> int:
 
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")
+    out = options.out or checkpoint.default_path("asl", "photos")
+    checkpoint.check_destination(out)
     recipe = HANDS.recipe("photos").but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
     how = plan(options.device, options.threads, options.precision, calibrate=True)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
@@ -101,7 +108,6 @@ def _train_photos(options: argparse.Namespace) -> int:
     for event in fit(run, splits):
         show(event)
     result = measure(run.result, splits.validation, HANDS, run.plan)
-    out = options.out or checkpoint.default_path("asl", recipe.name)
     about = describe(HANDS, recipe, splits, options.seed)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
     metadata = about.but(
@@ -121,17 +127,21 @@ def _train_photos(options: argparse.Namespace) -> int:
 
 def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     task = task_named(options.task)
+    if options.strokes and task.name != "mnist":
+        raise UsageError("--strokes holds digits: it goes with mnist")
     recipe = task.recipe(options.recipe)
     recipe = recipe.with_settings(options.set).but(
         epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr
     )
     out = options.out or checkpoint.default_path(task.name, recipe.name)
-    partial = out.with_suffix(".partial.safetensors")
+    checkpoint.check_destination(out)
+    partial = out.with_name(f"{out.stem}.partial.safetensors")
     how = workers.agreed(_plan(options, device, threads_each(workers), partial))
     run = Run(task, recipe, seed=options.seed, plan=how, workers=workers)
+    check_fits(run.model, task, recipe.network)
+    if workers.first:
+        checkpoint.check_destination(out, BYTES_KEPT * parameter_count(run.model))
     splits = load_splits(task, recipe, folder=options.data, form=options.labels)
-    if options.strokes and task.name != "mnist":
-        raise UsageError("--strokes holds digits: it goes with mnist")
     if options.strokes:
         splits = with_extra(splits, options.strokes)
     metadata = describe(task, recipe, splits, options.seed)
@@ -151,15 +161,16 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
           f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip
 
-    stop = _StopOnInterrupt()
+    stop = StopOnSignal()
     try:
         for event in fit(run, splits):
             show(event)
             if isinstance(event, Epoch) or stop.asked:
-                checkpoint.save(partial, run.result, metadata.but(epochs=run.steps_done / steps), run.state())
-            if stop.asked:
+                kept = _keep(partial, run, metadata.but(epochs=run.steps_done / steps))
+            if stop.asked and kept:
                 print(f"\nStopped. The network so far is in {partial}; the same command with --resume goes on.")
-                return 130
+            if stop.asked:
+                return STOPPED
     except TrainingStopped:
         checkpoint.save(partial, run.result, metadata.but(epochs=run.steps_done / steps))
         print(f"\nThe last good network is in {partial}.")
@@ -182,6 +193,16 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     partial.unlink(missing_ok=True)
     print(f"Test: {result.correct:,} of {result.count:,} right, {result.accuracy:.2%}. Saved in {out}")
     return 0
+
+
+def _keep(partial: Path, run: Run, metadata: Metadata) -> bool:
+    """Save the unfinished run. Where that fails (a full disk), say so and go on: the training is worth more."""
+    try:
+        checkpoint.save(partial, run.result, metadata, run.state())
+        return True
+    except CheckpointError as error:
+        print(f"\ntrain: {error}", file=sys.stderr)
+        return False
 
 
 def describe(task: Task, recipe: Recipe, splits: Splits, seed: int) -> Metadata:
@@ -229,20 +250,5 @@ def _plain(metadata: Metadata, name: str):
     return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()} if isinstance(value, dict) else value
 
 
-class _StopOnInterrupt:
-    """Ctrl-C asks the run to stop between two steps, so that what is saved is whole; a second one ends at once."""
-
-    def __init__(self):
-        self.asked = False
-        self.before = signal.signal(signal.SIGINT, self._ask)
-
-    def _ask(self, number, frame):
-        self.asked = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def restore(self):
-        signal.signal(signal.SIGINT, self.before)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

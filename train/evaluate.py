@@ -1,16 +1,17 @@
 """Measure a checkpoint on its task's test data: python -m train.evaluate mnist|asl"""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from train.commands import FAULT, json_line, run
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_test
 from train.fast.machine import plan
-from train.hands import evaluate as evaluate_photos
+from train.hands.evaluate import confusion_table, read_folder, summary
 from train.learn import checkpoint
 from train.learn.fit import Measure, measure
+from train.predict import reader_for
 from train.task import TASKS, Task, UsageError, task_named
 
 
@@ -37,16 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
         if options.photos:
             if task.name != "asl":
                 raise UsageError("--photos holds hand signs: it goes with asl")
-            print(json.dumps(evaluate_photos.main(options.photos, options.checkpoint)))
+            answered = read_folder(options.photos, reader_for(task.name, options.checkpoint))
+            print(confusion_table(answered))
+            print(json_line({"task": task.name, "split": str(options.photos), **summary(answered)}))
             return 0
         result = evaluate(task, file, folder=options.data, form=options.labels)
     except UsageError as error:
         print(f"evaluate: {error}", file=sys.stderr)
-        return 2
+        return FAULT
     about = {"task": task.name, "split": "test", "n": result.count, "correct": result.correct}
-    print(json.dumps(about | {"accuracy": result.accuracy, "loss": result.loss}))
+    print(json_line(about | {"accuracy": result.accuracy, "loss": result.loss}))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

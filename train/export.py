@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from train.answer.onnx import to_onnx
+from train.commands import FAULT, run
 from train.learn import checkpoint
 from train.task import UsageError
 
@@ -19,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
         to_onnx(*checkpoint.load(options.checkpoint), options.out)
     except UsageError as error:
         print(f"export: {error}", file=sys.stderr)
-        return 2
+        return FAULT
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -1,15 +1,19 @@
 """Read picture files from the command line: python -m train.predict mnist|asl FILE..."""
 
 import argparse
-import json
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
+from PIL import Image
+
 from train.answer.reading import Reading
+from train.commands import FAULT, json_line, run
 from train.data.pictures import open_picture
+from train.learn.checkpoint import CheckpointError, read_metadata
 from train.task import TASKS, UsageError
 
 BATCH = 32  # pictures read together: opened by threads, then one pass through the network
@@ -24,9 +28,37 @@ def reader_for(task: str, checkpoint: Path | None = None):
         from train.digits.reader import DigitReader
 
         return DigitReader(checkpoint)
-    from train.hands.reader import SignReader
+    network = read_metadata(checkpoint).network if checkpoint else "hand-reader"
+    if network == "hand-finder":
+        raise CheckpointError(f"{checkpoint} finds hands, and names no letters")
+    if network == "hand-reader":
+        from train.hands.reader import SignReader
 
-    return SignReader(checkpoint)
+        return SignReader(checkpoint)
+    return _LessonInPhotos(checkpoint)
+
+
+class _LessonInPhotos:
+    """The lesson's network on photos: it finds no hands, so the photo network says where to look, if it is there."""
+
+    SMALL = 64  # pixels of the longer side: such a picture is a hand already, as those that the network learned from
+
+    def __init__(self, checkpoint: Path):
+        from train.hands.lesson_reader import LessonSignReader
+        from train.hands.reader import LONGEST, SignReader
+
+        self.longest, self.reader, self.finder = LONGEST, LessonSignReader(checkpoint), None
+        with contextlib.suppress(CheckpointError):
+            self.finder = SignReader()
+
+    def read_many(self, pictures: Iterable[Image.Image]) -> list[list[Reading]]:
+        """One reading in a list for each picture."""
+        return [[self.reader.read(picture, self._box(picture))] for picture in pictures]
+
+    def _box(self, picture: Image.Image) -> tuple[float, float, float, float] | None:
+        if self.finder is None or max(picture.size) <= self.SMALL:
+            return None
+        return self.finder.read(picture, quick=True).box
 
 
 def predict(task: str, files: Iterable[str | Path], checkpoint: Path | None = None) -> Iterator[dict]:
@@ -86,13 +118,13 @@ def main(arguments: list[str] | None = None) -> int:
     failed = False
     try:
         for result in predict(options.task, options.files, options.checkpoint):
-            print(json.dumps(result, ensure_ascii=False), flush=True)
+            print(json_line(result), flush=True)
             failed |= result["error"] is not None
     except UsageError as error:
         print(f"predict: {error}", file=sys.stderr)
-        return 2
+        return FAULT
     return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

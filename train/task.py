@@ -56,6 +56,14 @@ class Recipe:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise UsageError(f"{name.replace('_', ' ')} must be a whole number of at least 1, not {value!r}")
+        for name in ("network", "optimizer", "schedule", "augment"):
+            if not isinstance(getattr(self, name), str):
+                raise UsageError(f"{name} must be a name, not {getattr(self, name)!r}")
+        betas = self.betas if isinstance(self.betas, list | tuple) else ()
+        if len(betas) != 2 or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
+            raise UsageError(f"betas must be two numbers from 0 to below 1, such as 0.9,0.999, not {self.betas!r}")
+        if not isinstance(self.compile, bool):
+            raise UsageError(f"compile must be true or false, not {self.compile!r}")
         limits = {
             "learning_rate": (0, 100, "above 0 and at most 100"),
             "weight_decay": (-1e-12, 10, "from 0 to 10"),

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from train.answer.onnx import exported
 from train.learn.checkpoint import Metadata
 
+onnxruntime.disable_telemetry_events()
+
 
 class Frozen:
     """A network of `features` and `classifier`, on one thread of the CPU. Several threads may ask it at once."""

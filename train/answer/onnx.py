@@ -6,7 +6,6 @@ task's labels.
 
 import io
 import json
-import os
 import threading
 import warnings
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from train.learn.checkpoint import Metadata
+from train.learn.checkpoint import Metadata, check_destination, write
 from train.task import UsageError
 
 _one_at_a_time = threading.Lock()  # torch's exporter keeps its state in globals
@@ -39,23 +38,19 @@ def to_onnx(model: nn.Module, metadata: Metadata, path: Path | str) -> None:
     """Write the network as ONNX, atomically.
 
     Input `images` (N, C, H, W) float32 in 0..1, any N; outputs `scores` and `probabilities`, (N, classes) float32.
-    Raises UsageError where the package onnx is missing.
+    Raises UsageError where the package onnx is missing or the file cannot be written.
     """
     try:
         import onnx
     except ImportError:
         raise UsageError("Making an ONNX file needs one more package: pip install onnx") from None
     path = Path(path)
+    check_destination(path)
     whole, example = FromBrightness(model, metadata).eval(), torch.zeros(1, *metadata.input_shape)
     proto = onnx.load_from_string(exported(whole, example, ["images"], ["scores", "probabilities"]))
     about = {"task": metadata.task, "labels": json.dumps(metadata.labels), "input": "brightness 0..1"}
     onnx.helper.set_model_props(proto, about)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(proto.SerializeToString())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write(path, proto.SerializeToString())
 
 
 def exported(model: nn.Module, example: Tensor, inputs: list[str], outputs: list[str]) -> bytes:

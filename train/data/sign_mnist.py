@@ -163,9 +163,7 @@ def _keep(file: Path, data: bytes) -> None:
     try:
         keep(file, data)
     except OSError as error:
-        log.warning(
-            "%s cannot be written (%s): that is read anew each time.", file.parent, error.strerror
-        )
+        log.warning("%s cannot be written (%s): that is read anew each time.", file.parent, error.strerror)
 
 
 def _sha256(file: Path) -> str:

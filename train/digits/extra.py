@@ -43,6 +43,8 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
     Validation stays as it was. Made once (about two minutes), then kept in the cache folder.
     Raises UsageError if the file is missing or holds no pen strokes.
     """
+    if Path(file).exists() and not Path(file).is_file():
+        raise UsageError(f"pen strokes cannot be read from {file}: it is no file")
     try:
         digest = hashlib.sha256(Path(file).read_bytes())
     except OSError as error:

@@ -36,6 +36,8 @@ def load_pen_digits(path: str | Path) -> list[PenDigit]:
     file does not say so, but the numbers do (1 .. 30, and each running from 1 to 250).
     Raises UsageError if the file is missing or is not of this kind.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise UsageError(f"pen strokes cannot be read from {path}: it is no file")
     try:
         lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
     except OSError as error:

@@ -71,10 +71,3 @@ def confusion_table(answered: Sequence[Answered]) -> str:
         right, refused = sum(one.answer == letter for one in rows), sum(one.answer is None for one in rows)
         lines.append(f"{letter:<8}{len(rows):>6}{right:>7}{refused:>9}  {wrong}".rstrip())
     return "\n".join(lines)
-
-
-def main(folder: Path, checkpoint_file: Path | None = None) -> dict:
-    """Print the confusion table; returns the summary."""
-    answered = read_folder(folder, SignReader(checkpoint_file))
-    print(confusion_table(answered))
-    return {"task": "asl", "split": str(folder), **summary(answered)}

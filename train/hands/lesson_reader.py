@@ -33,13 +33,15 @@ class LessonSignReader:
         Raises PictureError.
         """
         picture = on_ground(open_picture(photo))
-        box = square(box or middle(picture), context=1)
+        scale = picture.info["scale"]  # a box counts the pixels of the picture as it was sent
+        box = square(tuple(edge / scale for edge in box) if box else middle(picture), context=1)
         seen = np.asarray(Image.fromarray(crop(picture, box, context=1, side=LESSON_SIDE)).convert("L"))
         pixels = torch.from_numpy(seen.copy())[None, None].float() / 255
         probabilities, looked = self._look((pixels - self.about.mean) / self.about.std)
         top = ranked(self.about.labels, probabilities)
         label, confidence = top[0]
         note = "" if confidence >= self.about.unsure_below else _either(label, top[1][0])
+        box = tuple(edge * scale for edge in box)
         return Reading(label, confidence, top, note, seen, None if quick else looked, box)
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:

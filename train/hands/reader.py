@@ -1,12 +1,10 @@
 """Read a hand sign in any photo: find the hand, crop it, name the letter, show where the network looked."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -64,7 +62,7 @@ class SignReader:
     def _read(self, photos: Sequence, boxes: Sequence[Box | None], heat: bool, views: Sequence[float]) -> list[Reading]:
         pictures = [on_ground(open_picture(photo, longest=LONGEST)) for photo in photos]
         # a box counts the pixels of the picture as it was sent
-        scales = [_scale(photo, picture) for photo, picture in zip(photos, pictures, strict=True)]
+        scales = [picture.info["scale"] for picture in pictures]
         boxes = [box and tuple(edge / scale for edge in box) for box, scale in zip(boxes, scales, strict=True)]
         found = iter(find_many(self.finder, [p for p, box in zip(pictures, boxes, strict=True) if box is None]))
         readings, crops = [], []
@@ -134,19 +132,3 @@ class SignReader:
                 "Not sure, maybe {labels}. Come closer, or use a plainer background.", code="sign.maybe", labels=listed
             )
         return Reading(label, confidence, note=note, **more)
-
-
-def _scale(photo, picture: Image.Image) -> float:
-    """How many of the sent photo's pixels one pixel of the opened picture stands for."""
-    if isinstance(photo, Image.Image):
-        return max(photo.size) / max(picture.size)
-    if isinstance(photo, np.ndarray):
-        return max(photo.shape[:2]) / max(picture.size)
-    full = open_size(photo)
-    return max(full) / max(picture.size)
-
-
-def open_size(photo: str | Path | bytes) -> tuple[int, int]:
-    """Width and height of a picture file, from its header."""
-    with Image.open(io.BytesIO(photo) if isinstance(photo, bytes) else photo) as picture:
-        return picture.size

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from importlib import import_module
 
+import torch
 from torch import Tensor, nn
 
-from train.task import UsageError
+from train.task import Task, UsageError
 
 
 class MnistCNN(nn.Module):
@@ -220,8 +221,28 @@ def build(name: str, **options) -> nn.Module:
     module, _, kind = NETWORKS[name].partition(":")
     try:
         return getattr(import_module(module), kind)(**options)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, UsageError):
+            raise
         raise UsageError(f"network {name} does not take these options: {error}") from None
+
+
+def check_fits(model: nn.Module, task: Task, name: str) -> None:
+    """Raise UsageError unless the network takes the task's pictures and has a score for each of its labels."""
+    training = model.training
+    try:
+        with torch.inference_mode():
+            device = next(model.parameters()).device
+            scores = model.eval()(torch.zeros(1, *task.input_shape, device=device))
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        raise UsageError(f"network {name} does not take pictures of {task.input_shape}, as {task.name} has") from None
+    finally:
+        model.train(training)
+    if scores.shape != (1, len(task.labels)):
+        raise UsageError(
+            f"network {name} gives {scores.shape[-1]} scores; {task.name} has {len(task.labels)} labels"
+            + (f": --set options.classes={len(task.labels)}" if name == "custom" else "")
+        )
 
 
 def parameter_count(model: nn.Module) -> int:
