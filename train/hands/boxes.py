@@ -18,7 +18,8 @@ def yolo_box(file: Path) -> tuple[int, Box] | None:
     A line is `class x y width height`, x and y the box's middle, all relative to the picture's sides. Raises
     UsageError for a line that is none.
     """
-    lines = [line.split() for line in file.read_text("utf-8", "replace").splitlines() if line.strip()] if file.is_file() else []
+    text = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     if len(lines) != 1:
         return None
     try:
