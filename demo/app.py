@@ -30,6 +30,7 @@ from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
 from demo.wire import answered, refusal
+from train.data.cache import shipped
 from train.task import Message
 
 TITLE = "Digits and Signs"
@@ -38,7 +39,7 @@ DEMO = Path(__file__).parent
 TABS = (draw, signs, training)
 FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are served
 SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".woff2", ".glb"}
-ASSETS = DEMO.parent / "assets"
+ASSETS = shipped("assets")
 SHOWN = ("hand", "signs")  # of the assets
 
 

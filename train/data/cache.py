@@ -1,4 +1,4 @@
-"""The folder that keeps what was parsed, downloaded or compiled once."""
+"""Where files lie: what comes with the project, and what was parsed, downloaded or compiled once."""
 
 import os
 import tempfile
@@ -7,6 +7,14 @@ from pathlib import Path
 import platformdirs
 
 from train.task import UsageError
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def shipped(*names: str) -> Path:
+    """A file or folder that comes with the project: beside `train` in a checkout, within it where it is installed."""
+    within = PACKAGE.joinpath(*names)
+    return within if within.exists() else PACKAGE.parent.joinpath(*names)
 
 
 def cache_folder() -> Path:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 
-from train.data.cache import cache_folder
+from train.data.cache import cache_folder, shipped
 from train.data.images import Images
 from train.task import UsageError
 
-ASSETS = Path(__file__).parents[2] / "assets" / "mnist"
+ASSETS = shipped("assets", "mnist")
 
 
 def load(train: bool, folder: Path | None = None) -> Images:

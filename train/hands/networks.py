@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-BACKBONE_FILE = Path(__file__).parents[2] / "assets" / "hand-backbone.safetensors"
+from train.data.cache import shipped
+
+BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
 FEATURES = 1152
 POOLED = 5 * FEATURES  # what the head gets for a crop
 # kernel, feature maps, stride of the first, expansion, blocks

@@ -18,10 +18,11 @@ from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
+from train.data.cache import shipped
 from train.learn.networks import build
 from train.task import Recipe, Task, UsageError
 
-FOLDER = Path(__file__).parents[2] / "checkpoints"
+FOLDER = shipped("checkpoints")
 FORMAT = "digits-and-signs 1"
 MOST_HEADER = 10_000_000  # bytes; ours have a few thousand
 MOST_BYTES = 1_000_000_000  # the largest that is shipped has 12 MB

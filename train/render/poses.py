@@ -9,13 +9,13 @@ y up, z towards whoever looks. J and Z have a `path`: at some seconds, where the
 import json
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
+from train.data.cache import shipped
 from train.render.skeleton import FINGERS
 
-FILE = Path(__file__).parents[2] / "assets" / "hand" / "poses.json"
+FILE = shipped("assets", "hand", "poses.json")
 LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
 

@@ -9,11 +9,12 @@ import json
 import struct
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 
 import numpy as np
 
-GLB = Path(__file__).parents[2] / "assets" / "hand" / "right.glb"
+from train.data.cache import shipped
+
+GLB = shipped("assets", "hand", "right.glb")
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 WRIST = 0
 # Joints of each digit from the palm to its tip; the tip bends nothing. The thumb's first one bends, the others' do not.
