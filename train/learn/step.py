@@ -12,6 +12,7 @@ from train.data.images import NO_CLASS, Images
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.randomness import DrawnFrom, mixed
+from train.learn.recording import State, aside, copied, difference, put_back, record
 from train.learn.run import Run, learning_rate_factor
 
 UNRECORDED = 3  # steps made one by one before the recording: they bring about what is made lazily, and choose kernels
@@ -47,13 +48,12 @@ class TrainingStep:
     def __call__(self, batch: Tensor, progress: float) -> None:
         """A step on the images of those indices (N,) int64, when `progress` (0..1) of all steps are done."""
         run = self.run
-        self._set(run.recipe.learning_rate * learning_rate_factor(run.recipe.schedule, progress))
-        _seed(run, self.generator)
+        self._prepare(progress)
         if run.recorded and len(batch) == len(self.batch):
-            if self.replay is None and self.unrecorded >= UNRECORDED:
-                self._record()
             self.batch.copy_(batch)
             batch = self.batch
+            if self.replay is None and self.unrecorded >= UNRECORDED:
+                self._record(progress)
         if self.replay and batch is self.batch:
             self.replay()
         else:
@@ -76,26 +76,71 @@ class TrainingStep:
         self.count = 0
         return sums
 
-    def _set(self, learning_rate: float) -> None:
+    def _prepare(self, progress: float) -> None:
+        """Set all that varies from step to step, but for the batch."""
+        run = self.run
+        # early weights are worth little: the average begins short and grows to the recipe's length
+        decay = min(run.recipe.average, (1 + run.steps_done) / (10 + run.steps_done))
+        self._set(run.recipe.learning_rate * learning_rate_factor(run.recipe.schedule, progress), decay)
+        _seed(run, self.generator)
+
+    def _set(self, learning_rate: float, decay: float) -> None:
         run = self.run
         for group in run.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(learning_rate)
             else:
                 group["lr"] = learning_rate
-        # early weights are worth little: the average begins short and grows to the recipe's length
-        decay = min(run.recipe.average, (1 + run.steps_done) / (10 + run.steps_done))
         self.decay = self.decay.fill_(decay) if isinstance(self.decay, Tensor) else decay
 
-    def _record(self) -> None:
+    def _record(self, progress: float) -> None:
+        """Record the step, and trust the recording if a trial shows that it does what the step itself does."""
         try:
-            self.replay = record(lambda: self._descend(self.batch), self.stream)
+            replay = record(lambda: self._descend(self.batch), self.stream)
+            wrong = self._tried(replay)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            warnings.warn(f"this GPU's steps cannot be recorded, training is slower: {reason}", stacklevel=2)
-            self.run.recorded = False
+            wrong, replay = str(error).strip().splitlines()[0], None
             self.unsummed.clear()
             self.run.optimizer.zero_grad(set_to_none=True)
+        self._prepare(progress)
+        if not wrong:
+            self.replay = replay
+            return
+        self.run.recorded = False
+        warnings.warn(f"this GPU's steps cannot be recorded, training is slower: {wrong}", stacklevel=2)
+
+    def _tried(self, replay: Callable[[], None]) -> str:
+        """What a replayed step does wrong, beside an unrecorded one from the same state, which is then put back.
+
+        For the trial all that varies is other than when it was recorded: a number that the recording froze shows.
+        """
+        state, batch = self._state(), self.batch.clone()
+        before = copied(state)
+        results = []
+        for step in (lambda: self._descend(self.batch), replay):
+            self._set(self.run.recipe.learning_rate / 2, self.run.recipe.average / 2)
+            self.batch.copy_((batch + 1) % len(self.images))
+            _seed(self.run, self.generator, other=1)
+            try:
+                with aside(self.stream):
+                    step()
+                results.append(copied(state))
+            finally:
+                put_back(state, before)
+                self.batch.copy_(batch)
+        return difference(before, *results)
+
+    def _state(self) -> State:
+        """All that a step changes, but for what the next one sets."""
+        run = self.run
+        state = {"weights": self.parameters, "BatchNorm's statistics": list(run.model.buffers()), "sums": [self.sums]}
+        if run.average is not None:
+            state["average"] = list(run.average.state_dict().values())
+        for values in run.optimizer.state.values():
+            for name, value in values.items():
+                if isinstance(value, Tensor):
+                    state.setdefault(f"the optimiser's {name}", []).append(value)
+        return state
 
     def _descend(self, batch: Tensor) -> None:
         """The step itself. Nothing in it may depend on a number that changes, or wait for the device."""
@@ -135,27 +180,6 @@ class TrainingStep:
         self.sums += torch.stack([torch.stack(losses).sum(), correct])
 
 
-def record(work: Callable[[], None], stream: "torch.cuda.Stream") -> Callable[[], None]:
-    """Record what `work` has the GPU do, as a CUDA graph, without doing it; returns what does it."""
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.device(stream.device), torch.cuda.graph(graph, stream=stream):
-        work()
-    return graph.replay
-
-
-@contextlib.contextmanager
-def aside(stream: "torch.cuda.Stream | None"):
-    """Have a GPU work on a stream of its own: what the default stream has begun cannot be recorded later."""
-    if stream is None:
-        yield
-        return
-    main = torch.cuda.current_stream(stream.device)
-    stream.wait_stream(main)
-    with torch.cuda.stream(stream):
-        yield
-    main.wait_stream(stream)
-
-
 def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bool) -> Tensor:
     """Mean cross-entropy of (N, classes) scores. An outlier, labelled NO_CLASS, should get equal shares for all."""
     loss = F.cross_entropy(
@@ -189,9 +213,9 @@ def precision(plan: Plan):
     return contextlib.nullcontext()
 
 
-def _seed(run: Run, generator: Generator | None) -> None:
+def _seed(run: Run, generator: Generator | None, other: int = 0) -> None:
     """What is random in the next step, augmentation and dropout, follows from the run's seed and the step's number."""
-    seed = mixed(run.seed, run.steps_done * run.workers.count + run.workers.rank)
+    seed = mixed(run.seed + other, run.steps_done * run.workers.count + run.workers.rank)
     if generator is not None:
         generator.manual_seed(seed)
     # torch.manual_seed seeds every device there might be, and for each that sleeps keeps a stack trace
