@@ -64,15 +64,18 @@ export function pool(map, size = 2) {
   return { values, width, height, winners };
 }
 
-/** Means of size x size pixels, for a smaller picture; what is over at the right and below is left out. */
-export function shrink(map, size) {
-  const [width, height] = [Math.floor(map.width / size), Math.floor(map.height / size)];
-  const values = new Float32Array(width * height);
+/** The map with `side` pixels on either side, each the mean of those that it stands for. */
+export function shrink(map, side) {
+  const values = new Float32Array(side * side);
+  const edge = (index, size) => Math.floor((index * size) / side);
   for (let index = 0; index < values.length; index++) {
-    const [row, column] = [Math.floor(index / width) * size, (index % width) * size];
-    for (let y = 0; y < size; y++) for (let x = 0; x < size; x++) values[index] += at(map, row + y, column + x) / size ** 2;
+    const [row, column] = [Math.floor(index / side), index % side];
+    const [top, left] = [edge(row, map.height), edge(column, map.width)];
+    const [bottom, right] = [Math.max(top + 1, edge(row + 1, map.height)), Math.max(left + 1, edge(column + 1, map.width))];
+    for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) values[index] += at(map, y, x);
+    values[index] /= (bottom - top) * (right - left);
   }
-  return { values, width, height };
+  return { values, width: side, height: side };
 }
 
 /** The map moved by whole pixels; what comes in is 0. */

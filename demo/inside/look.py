@@ -5,7 +5,7 @@ import base64
 import torch
 from torch import Tensor, nn
 
-from demo.inside.networks import Network, varied
+from demo.inside.networks import Network
 from train.inside.channels import channel_sum
 from train.inside.contents import contents, round_trip
 from train.inside.features import pushes
@@ -14,7 +14,7 @@ from train.inside.modes import batchnorm, has_dropout, throws
 from train.inside.pack import pack
 from train.inside.pupil import Pupil, Step, silent
 
-MOST_VALUES = 180_000  # of all maps of a network: 360 kB
+MOST_BYTES = 380_000  # of all that is sent of a network
 SAME = ("Flatten", "Dropout")  # in evaluation they give on what they get
 BINS = 48
 
@@ -22,7 +22,7 @@ BINS = 48
 def look(network: Network, model: nn.Module, pixels: Tensor, answer: int | None = None) -> bytes:
     """Every map of every layer, packed; the header says what each layer is."""
     found = trace(model, network.about, pixels, answer, network.part)
-    most = _most(found.layers)
+    most = _most(found.layers, MOST_BYTES - 4 * pixels.numel() // 3 - 30_000)
     arrays: dict[str, Tensor] = {}
     for number, layer in enumerate(found.layers):
         if layer.kind in SAME:
@@ -59,11 +59,11 @@ def look(network: Network, model: nn.Module, pixels: Tensor, answer: int | None 
     )
 
 
-def _most(layers: list[Layer]) -> int:
-    """How many maps of a layer can be shown, so that all together stay within MOST_VALUES."""
+def _most(layers: list[Layer], room: int) -> int:
+    """How many maps of a layer can be shown, so that all together stay within so many bytes."""
     sizes = [(len(layer.maps), layer.maps[0].numel()) for layer in layers if layer.kind not in SAME]
     for most in (100_000, 1152, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32, 24, 16, 12, 8, 4):
-        if sum(min(count, most) * size for count, size in sizes) <= MOST_VALUES:
+        if sum(min(count, most) * (2 * size + 6) for count, size in sizes) <= room:  # values, scale, importance
             return most
     return 1
 
@@ -127,8 +127,7 @@ def pushed(network: Network, model: nn.Module, pixels: Tensor) -> dict:
 
 def in_both_modes(network: Network, model: nn.Module, pixels: Tensor) -> dict:
     """What BatchNorm makes of the picture in evaluation and in training, as histograms and as means of each map."""
-    others = network.companions()
-    batch = torch.cat([pixels[None], others if len(others) else varied(pixels)])
+    batch = network.batch(pixels)
     layers = []
     for each in batchnorm(model, network.about, batch):
         values = [each.before, each.evaluation, each.training]
@@ -142,7 +141,7 @@ def in_both_modes(network: Network, model: nn.Module, pixels: Tensor) -> dict:
                 "batch": each.batch.tolist(),
             }
         )
-    return {"batch": len(batch), "copies": not len(others), "layers": layers}
+    return {"batch": len(batch), "copies": network.about.task != "mnist", "layers": layers}
 
 
 def _histogram(values: Tensor) -> dict:
@@ -162,8 +161,7 @@ def thrown(network: Network, model: nn.Module, pixels: Tensor, seed: int, rate: 
 
 def next_step(network: Network, pupil: Pupil, pixels: Tensor, label: int, rate: float) -> dict:
     """What one more step would do, and how much of the network is silent now and after it."""
-    others = network.companions()
-    pictures = torch.cat([pixels[None], others if len(others) else varied(pixels)])
+    pictures = network.batch(pixels)
     before = silent(pupil.model, network.about, pictures)
     trial = pupil.copy()
     step: Step = trial.learn(pixels, label, rate)

@@ -43,11 +43,10 @@ class Network:
         """Prefix of the first layer that is looked into; empty: all are."""
         return PART.get(self.about.network, "")
 
-    def companions(self) -> Tensor:
-        """Other pictures for a batch, (N, C, H, W) uint8: digits that it learned from. None for signs."""
-        if self.about.task != "mnist":
-            return torch.zeros(0, *self.about.input_shape, dtype=torch.uint8)
-        return _digits()
+    def batch(self, picture: Tensor) -> Tensor:
+        """A batch (N, C, H, W) uint8 that the picture comes first in: with digits of MNIST, or copies of itself."""
+        others = _digits() if self.about.task == "mnist" else _varied(picture, 63 if picture.shape[-1] == 28 else 7)
+        return torch.cat([picture[None], others])
 
 
 class Networks:
@@ -67,7 +66,7 @@ class Networks:
         """The network of that name: a key of SHIPPED, or run:ID. Raises UsageError."""
         if isinstance(name, str) and name.startswith(RUN) and self.run_path:
             path = self.run_path(name.removeprefix(RUN))
-        elif name in SHIPPED:
+        elif isinstance(name, str) and name in SHIPPED:
             path = checkpoint.default_path(*SHIPPED[name])
         else:
             raise BadRequest("There is no such network.", code="inside.network.unknown")
@@ -80,7 +79,7 @@ class Networks:
                 self._loaded[key] = Network(name, *checkpoint.load(path))
             except UsageError as error:
                 log.warning("network %s cannot be looked into: %s", name, error)
-                raise NotReady("This network is not on this server.", code="inside.missing") from None
+                raise NotReady("This network is damaged: its file cannot be used.", code="inside.damaged") from None
         self._loaded.move_to_end(key)
         while len(self._loaded) > MOST_NETWORKS:
             self._loaded.popitem(last=False)
@@ -120,7 +119,7 @@ def _digits(count: int = 63) -> Tensor:
         return _kept_digits[0]
 
 
-def varied(picture: Tensor, count: int = 63) -> Tensor:
+def _varied(picture: Tensor, count: int) -> Tensor:
     """The picture (C, H, W) uint8 turned, scaled and shifted at random, (count, C, H, W) uint8: always the same."""
     copies = affine(picture.float()[None].repeat(count, 1, 1, 1), torch.Generator().manual_seed(0))
     return copies.round().clamp(0, 255).to(torch.uint8)

@@ -88,9 +88,7 @@ export function mount(root, { lab, link, parameters }) {
       formula,
       counts,
     ),
-    el("h3", {}, t("inside.convolution.learned")),
-    prose("inside.convolution.learned.about"),
-    learned,
+    el("section.body.of-network", {}, el("h3", {}, t("inside.convolution.learned")), prose("inside.convolution.learned.about"), learned),
     el("details", {}, el("summary", {}, t("inside.more")), ["why", "sizes", "turn"].map((key) => prose(`inside.convolution.${key}`))),
   );
 
@@ -116,7 +114,7 @@ export function mount(root, { lab, link, parameters }) {
     if (!view) return false;
     const side = view.shape[1];
     const grey = { values: Float32Array.from(view.pixels.subarray(0, side * side), (value) => value / 255), width: side, height: side };
-    const small = state.picture === 28 ? (side === 28 ? grey : shrink(grey, Math.floor(side / 28))) : shrink(grey, Math.floor(side / state.picture));
+    const small = side === state.picture ? grey : shrink(grey, state.picture);
     input = { ...small, shown: small };
     if (isLearned()) input.values = small.values.map((value) => (value - view.mean) / view.std); // as the network takes them
     output = convolve(input, state.weights, state);
@@ -343,7 +341,7 @@ export function mount(root, { lab, link, parameters }) {
       ),
     );
     const filters = lab.view.filters;
-    learned.hidden = !filters;
+    learned.parentElement.hidden = !filters;
     if (!filters) return;
     learned.replaceChildren(
       ...Array.from({ length: filters.shape[0] }, (_, number) =>

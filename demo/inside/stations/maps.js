@@ -6,6 +6,7 @@ import { choice, el, prose, rich, short } from "../parts.js";
 import { createMap } from "./map.js";
 
 export const name = "maps";
+const MOST = 96; // maps of a layer, of those that matter most
 
 export function mount(root, { lab, link, parameters }) {
   let order = parameters.get("order") === "network" ? "network" : "matters";
@@ -73,7 +74,7 @@ export function mount(root, { lab, link, parameters }) {
   const stageOf = (block, index) => block.find((layer) => layer.name === stages.get(index)) ?? block.find(({ kind }) => kind === "ReLU") ?? block.at(-1);
   const stageNow = (block, index) => lab.view.layers.find(({ name: each }) => each === stageOf(block, index).name);
   // by importance, maps that are 0 everywhere are left out: they matter to nothing
-  const sorted = (layer) => (order === "matters" ? layer.places.filter((place) => layer.flat || !silent(layer, place)) : layer.numbers.map((_, place) => place));
+  const sorted = (layer) => (order === "matters" ? layer.places.filter((place) => layer.flat || !silent(layer, place)).slice(0, layer.flat ? Infinity : MOST) : layer.numbers.map((_, place) => place));
 
   function choose(layer, place, index) {
     chosen = { layer: layer.name, number: layer.numbers[sorted(layer)[place]] };
@@ -104,7 +105,7 @@ export function mount(root, { lab, link, parameters }) {
     const { shape, numbers, flat } = layer;
     const [height, width] = flat ? [1, 1] : shape.slice(1);
     const across = Math.max(160, canvas.parentElement.clientWidth - (canvas.parentElement.clientWidth > 620 ? 190 : 0));
-    const zoom = flat ? 12 : Math.max(1, Math.round((width > 20 ? 56 : width > 10 ? 44 : 34) / width));
+    const zoom = flat ? 12 : Math.max(1, Math.round((width > 20 ? 56 : width > 10 ? 44 : 40) / width));
     const gap = flat ? 2 : zoom === 1 ? 4 : Math.max(3, Math.round(zoom / 2));
     const tile = width * zoom + gap;
     const order = sorted(layer);
@@ -133,8 +134,8 @@ export function mount(root, { lab, link, parameters }) {
     const key = flat ? "inside.maps.units" : "inside.maps.maps";
     head.replaceChildren(...rich(t(key, { count: shape[0], size: shape.slice(1).join(" × "), parameters: layer.parameters })));
     const notes = [];
-    if (numbers.length < shape[0]) notes.push(t("inside.maps.few", { shown: numbers.length, count: shape[0] }));
     const quiet = numbers.filter((_, place) => silent(layer, place)).length;
+    if (order.length < shape[0] - quiet) notes.push(t("inside.maps.few", { shown: order.length, count: shape[0] }));
     if (quiet) notes.push(t("inside.maps.silent", { count: quiet }));
     if (notes.length) head.append(el("span.note", {}, " ", notes.join(" ")));
     canvas.setAttribute("aria-label", t("inside.maps.atlas", { layer: layer.name, count: numbers.length }));
