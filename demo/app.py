@@ -38,7 +38,7 @@ PORT = 7860
 DEMO = Path(__file__).parent
 TABS = (draw, signs, training)
 FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are served
-SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".woff2", ".glb"}
+SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".webp", ".woff2", ".glb"}
 ASSETS = shipped("assets")
 SHOWN = ("hand", "signs")  # of the assets
 

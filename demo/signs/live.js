@@ -77,7 +77,7 @@ export function createLive(tab, photos) {
     panel.ring(progress, progress === 1);
     if (added) spelled("sign.word.added", { letter: added });
     panel.showCrop(answer.seen, answer.heat);
-    tab.answered();
+    tab.answered({ label: best, share, live: true });
   }
 
   function release() {

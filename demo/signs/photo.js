@@ -40,7 +40,7 @@ export function createPhotos(tab) {
     panel.show({ ...answer, note: noteOf(answer) });
     panel.ring(answer.label ? answer.top[0][1] : 0);
     await panel.showCrop(answer.seen, answer.heat);
-    tab.answered();
+    tab.answered({ label: answer.label, share: answer.label ? answer.top[0][1] : 0, live: false });
   }
 
   async function take(file) {

@@ -28,7 +28,11 @@ export function mount(section) {
     newest: () => newest,
     visible: () => root.isConnected && root.getClientRects().length > 0,
     released: () => live.release(),
-    answered: () => (root.dataset.answers = ++answers),
+    /** What was read, { label, share, live }: others on the page hear it as the event "read". */
+    answered(read) {
+      root.dataset.answers = ++answers;
+      root.dispatchEvent(new CustomEvent("read", { detail: read }));
+    },
     problem(trouble) {
       sayTold(find(".problem"), trouble);
     },
@@ -125,7 +129,18 @@ export function mount(section) {
   tab.panel.clear();
   tab.show("empty");
   const known = askNetworks();
+  whenNear(find(".alphabet"), async (section) => (await import("./hand/stage.js")).mountAlphabet(section, root));
   root.classList.add("ready");
+}
+
+/** Calls `then` once, when a node comes near the screen: what it needs is loaded for those who see it. */
+function whenNear(node, then) {
+  const watch = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    watch.disconnect();
+    then(node).catch((error) => console.error(error));
+  }, { rootMargin: "200px" });
+  watch.observe(node);
 }
 
 function whenDropped(root, taken, nothing) {
