@@ -175,8 +175,8 @@ MNIST = Task(
             batch_size=64,
             learning_rate=0.01,
             # Of seeds 0 to 19 ten give the same scores for every picture after 100 steps here (0, 1, 2, 3, 8, 13, 15,
-            # 17, 18, 19: fused layers, float32), six in train/lesson.py (same weights, other batches). This one learns in
-            # both, and here in bfloat16.
+            # 17, 18, 19: fused layers, float32), six in train/lesson.py (same weights, other batches). This one
+            # learns in both, and here in bfloat16.
             seed=5,
         ),
     ),
