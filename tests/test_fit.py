@@ -9,6 +9,7 @@ from train.data.images import Images, Splits
 from train.fast.machine import Plan
 from train.learn.fit import Epoch, Step, TrainingStopped, fit, measure, scores_of
 from train.learn.run import Run, learning_rate_factor
+from train.learn.stuck import Stuck
 from train.task import ASL, MNIST, UsageError
 
 
@@ -150,3 +151,18 @@ def test_a_run_refuses_names_that_do_not_exist(change):
 def test_another_networks_state_is_refused():
     with pytest.raises(UsageError, match="does not fit"):
         Run(MNIST, SHORT).restore(Run(ASL, ASL.recipe("lesson").but(compile=False)).state())
+
+
+@pytest.mark.parametrize(("rate", "code"), [(1.0, "training.dead"), (1e-9, "training.flat")])
+def test_a_run_that_learns_nothing_says_why_while_it_runs(rate, code):
+    recipe = SHORT.but(batch_size=4, learning_rate=rate, epochs=8)
+    events = list(fit(Run(MNIST, recipe), SMALL, every=0))
+    told = [event for event in events if isinstance(event, Stuck)]
+    assert len(told) == 1 and told[0].message.code == code  # once
+    assert (told[0].epoch - 1) * 75 + told[0].step == 300 and "learning rate" in told[0].message
+    assert isinstance(events[-1], Epoch)
+
+
+def test_a_run_that_learns_hears_nothing_of_it():
+    recipe = SHORT.but(batch_size=4, epochs=5)
+    assert not [event for event in fit(Run(MNIST, recipe), SMALL) if isinstance(event, Stuck)]

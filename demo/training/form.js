@@ -130,7 +130,7 @@ export function createForm(root, choices, { missing, started }) {
   function link() {
     const url = new URL(location.href.split(/[?#]/)[0]);
     const settings = read();
-    const usual = { ...recipe(), seed: 0 };
+    const usual = recipe();
     url.searchParams.set("tab", "train");
     for (const [name, value] of Object.entries(settings)) {
       if (name === "options") for (const [key, each] of Object.entries(value)) url.searchParams.set(key, Array.isArray(each) ? each.join("-") : each);

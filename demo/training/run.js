@@ -65,6 +65,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     else if (event.kind === "filters") event.filters && sights.filters(event.filters);
     else if (event.kind === "checking") say(find(".status"), "train.state.checking");
     else if (event.kind === "epoch") epoch(mine, event);
+    else if (event.kind === "stuck") problem({ error: event.message, code: event.code });
     else if (event.kind === "end") end(run, event);
     if (["line", "state"].includes(event.kind)) {
       state(mine.place ? "waiting" : mine.state);

@@ -113,7 +113,7 @@ export const bestOf = (run) => (run.best !== null ? percent(run.best, 2) : run.e
 
 /** A run's settings in one line: what differs from its recipe stands out by being there. */
 function inWords(settings, choices) {
-  const usual = { ...choices.tasks[settings.task]?.recipes[settings.recipe], seed: 0 };
+  const usual = choices.tasks[settings.task]?.recipes[settings.recipe] ?? {};
   const words = [t(`task.${settings.task}`), t(`recipe.${settings.recipe}`), t("train.run.epochs", { count: settings.epochs }), t("train.run.batch", settings), t("train.run.rate", settings)];
   if (settings.network !== usual.network) words.push(settings.options ? t("train.run.own", { channels: settings.options.channels.join("-") }) : settings.network);
   for (const name of ["optimizer", "schedule"]) if (settings[name] !== usual[name]) words.push(t(`${name}.${settings[name]}`));

@@ -56,7 +56,7 @@ def read_settings(wire: dict, limits: RunLimits) -> Settings:
         share=_real(wire, "share", preset.share, 0, 1),
         compile=False,  # compiling takes longer than the whole run
     )
-    seed = _whole(wire, "seed", 0, 0, 2**31 - 1)
+    seed = _whole(wire, "seed", preset.seed, 0, 2**31 - 1)
     table = layer_table(task, network, recipe.options, limits)
     if table["multiplications"] * recipe.batch_size > limits.step:
         most = max(limits.step // table["multiplications"], 1)

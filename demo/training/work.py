@@ -21,6 +21,7 @@ from train.learn.calibrate import temperature_for
 from train.learn.checkpoint import Metadata
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.learn.run import Run
+from train.learn.stuck import Stuck
 from train.task import Message, UsageError
 
 log = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ def _watch(training: Training, run: Run, splits: Splits) -> None:
             if time.monotonic() >= filters_at:
                 training.say("filters", filters=filters(run.result))
                 filters_at = time.monotonic() + FILTERS_EVERY
+        elif isinstance(event, Stuck):
+            training.say("stuck", message=str(event.message), code=event.message.code)
         else:
             _say_epoch(training, event, run, splits)
 

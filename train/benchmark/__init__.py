@@ -1,4 +1,4 @@
 """This machine measured: python -m train.benchmark.
 
-Read in this order: lesson_loop, answers, __main__.
+Read in this order: answers, __main__.
 """

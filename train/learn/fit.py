@@ -14,6 +14,7 @@ from train.fast.machine import Plan, keep_freed_memory
 from train.learn.randomness import generator_for
 from train.learn.run import Run
 from train.learn.step import TrainingStep, precision, to_input
+from train.learn.stuck import Stuck, StuckWatch
 from train.task import Task
 
 
@@ -53,11 +54,13 @@ class Epoch:
     seconds_left: float
 
 
-Event = Step | Epoch
+Event = Step | Epoch | Stuck
 
 
 def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     """Train to the end of the recipe, yielding a Step at most each `every` seconds and an Epoch after each epoch.
+
+    A run that learns nothing yields a Stuck, once, after some hundreds of steps.
 
     Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. The data
     is moved to the device once. The randomness of a step depends on the seed and the step's number alone, so
@@ -78,6 +81,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     started, started_at = time.perf_counter(), run.steps_done
     descend = TrainingStep(run, splits.train)
     _remember(run)
+    watch, seen = StuckWatch(splits.train.labels, len(run.task.labels)), run.steps_done
     ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
     for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
         order = torch.randperm(count, generator=generator_for(run.seed, -epoch)).to(plan.device)
@@ -93,6 +97,11 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
                 _check_finite(run, loss)
                 speed = images / (time.perf_counter() - clock) * run.workers.count
                 yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed)
+                message = watch(loss, images, run.steps_done - seen, run.steps_done == steps * recipe.epochs,
+                                lambda: scores_of(run.model, splits.validation[:100], run.task, plan))  # fmt: skip
+                seen = run.steps_done
+                if message:
+                    yield Stuck(epoch, step, message)
                 run.model.train()  # whoever looked at the network may have switched it
                 clock = time.perf_counter()
         loss, correct, images = run.workers.total(run.sums, plan.device).tolist()
