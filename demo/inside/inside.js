@@ -123,11 +123,11 @@ export async function mount(root) {
 
   /** Writes picture, network, station and what the station wants kept into the address. */
   function link(step = false) {
-    if (!root.offsetParent) return;
+    if (!root.offsetParent || !open) return; // another tab is shown, or nothing yet
     const old = new URL(location.href);
     const url = new URL(old.href.split("?")[0]);
     url.searchParams.set("tab", "inside");
-    url.searchParams.set("station", open?.name ?? "convolution");
+    url.searchParams.set("station", open.name);
     if (lab.network !== "lesson") url.searchParams.set("network", lab.network);
     for (const [name, value] of lab.parameters) url.searchParams.set(name, value);
     if (lab.strokes.length) url.searchParams.set("drawing", packStrokes(lab.strokes));
@@ -145,6 +145,7 @@ export async function mount(root) {
     const wanted = given?.network ?? asked.get("network") ?? lab.network;
     if (wanted !== lab.network) Object.assign(lab, { network: wanted, lessons: [] });
     networks();
+    go(asked.get("station"));
     const strokes = asked.get("drawing") ? unpackStrokes(asked.get("drawing")) : null;
     if (given) {
       const { pixels, picture } = given;
@@ -155,7 +156,6 @@ export async function mount(root) {
     } else if (strokes) pad.put(strokes);
     else if (pad.isBlank() && !lab.picture) pad.put(SAMPLES[0]);
     else lab.look();
-    go(asked.get("station"));
   }
 
   // ---- networks
