@@ -15,6 +15,7 @@ export function createLab() {
     network: "lesson",
     strokes: [],
     picture: null, // { pixels: base64 } or { picture: base64 } in place of strokes: a hand, or one digit of several
+    hand: "", // the letter of that picture, where it is a rendered hand
     lessons: [], // [{ pixels: base64, label, rate }]
     view: null,
     parameters: new URLSearchParams(), // of the station, in the address
@@ -77,12 +78,12 @@ export function createLab() {
   };
 
   lab.draw = (strokes) => {
-    Object.assign(lab, { strokes, picture: null });
+    Object.assign(lab, { strokes, picture: null, hand: "" });
     return lab.look();
   };
 
-  lab.bring = (picture) => {
-    Object.assign(lab, { strokes: [], picture });
+  lab.bring = (picture, hand = "") => {
+    Object.assign(lab, { strokes: [], picture, hand });
     return lab.look();
   };
 

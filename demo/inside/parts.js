@@ -1,6 +1,6 @@
 // Small parts that the stations are built from.
 
-import { number, t } from "../page/words.js";
+import { currentLanguage, number, t } from "../page/words.js";
 
 /** An element: el("button.main", { type: "button", onclick }, "text", child...). Empty children are left out. */
 export function el(name, attributes = {}, ...children) {
@@ -35,8 +35,16 @@ export function short(value, digits = 2) {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const places = size >= 1000 ? 0 : size >= 100 ? Math.min(1, digits) : digits;
-  const text = number(size, { minimumFractionDigits: places, maximumFractionDigits: places });
+  const text = format(places).format(size);
   return (value < 0 && Number(size.toFixed(places)) !== 0 ? "−" : "") + text;
+}
+
+const formats = new Map(); // making one takes longer than a hundred numbers
+
+function format(places) {
+  const key = `${currentLanguage()} ${places}`;
+  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(currentLanguage(), { minimumFractionDigits: places, maximumFractionDigits: places }));
+  return formats.get(key);
 }
 
 /** A slider with its name and value; `changed(value)` hears every move. */

@@ -1,11 +1,11 @@
 // Convolution by hand: the kernel slides over the drawing, each product and each sum written out.
 
 import { t } from "../../page/words.js";
-import { convolve, outputSize, PRESETS, products, shrink, total, window as under } from "../arithmetic.js";
+import { convolve, outputSize, PRESETS, products, shrink, window as under } from "../arithmetic.js";
 import { whole } from "../link.js";
-import { colourOf, drawMap, frame, sharp } from "../paint.js";
+import { colourOf, drawMap, drawPicture, frame, sharp } from "../paint.js";
 import { choice, dragged, el, prose, rich, short, slider, stepper, still } from "../parts.js";
-import { mapOf } from "../unpack.js";
+import { largestOf, mapOf } from "../unpack.js";
 import { createSum } from "./sum.js";
 
 export const name = "convolution";
@@ -115,9 +115,10 @@ export function mount(root, { lab, link, parameters }) {
     const side = view.shape[1];
     const grey = { values: Float32Array.from(view.pixels.subarray(0, side * side), (value) => value / 255), width: side, height: side };
     const small = side === state.picture ? grey : shrink(grey, state.picture);
-    input = { ...small, shown: small };
+    input = { ...small, shown: small, bytes: small.values.map((value) => Math.round(255 * value)) };
     if (isLearned()) input.values = small.values.map((value) => (value - view.mean) / view.std); // as the network takes them
     output = convolve(input, state.weights, state);
+    output.largest = largestOf(output.values);
     return true;
   }
 
@@ -287,17 +288,12 @@ export function mount(root, { lab, link, parameters }) {
     paint.fillRect(0, 0, SIZE, SIZE);
     hatch(paint, style.getPropertyValue("--line"));
     const { shown } = input;
-    for (let y = 0; y < shown.height; y++) {
-      for (let x = 0; x < shown.width; x++) {
-        const level = Math.round(255 * shown.values[y * shown.width + x]);
-        paint.fillStyle = `rgb(${level} ${level} ${level})`;
-        paint.fillRect((x + state.padding) * cell, (y + state.padding) * cell, cell + 0.3, cell + 0.3);
-      }
-    }
+    const side = shown.width * cell;
+    drawPicture(paint, input.bytes, [1, shown.height, shown.width], state.padding * cell, state.padding * cell, side, side);
     if (cell > 11) grid(paint, padded, padded, cell, "rgb(128 128 128 / 0.35)");
     if (cell > 30) numbers(paint, input, cell, state.padding, (value, index) => (shown.values[index] > 0.55 ? "#111" : "#eee"));
     if (!output.width || !output.height) return;
-    const side = state.kernel * cell;
+    const window = state.kernel * cell;
     const [left, top] = [column * state.stride * cell, row * state.stride * cell];
     const largest = Math.max(...state.weights.map(Math.abs)) || 1;
     paint.globalAlpha = 0.45;
@@ -306,7 +302,7 @@ export function mount(root, { lab, link, parameters }) {
       if (weight) paint.fillRect(left + (index % state.kernel) * cell, top + Math.floor(index / state.kernel) * cell, cell, cell);
     });
     paint.globalAlpha = 1;
-    frame(paint, left, top, side, side, 2.5);
+    frame(paint, left, top, window, window, 2.5);
   }
 
   function drawMade(row, column) {
@@ -314,15 +310,16 @@ export function mount(root, { lab, link, parameters }) {
     paint.clearRect(0, 0, SIZE, SIZE);
     if (!output.width || !output.height) return;
     const cell = SIZE / output.width;
-    const largest = Math.max(1e-6, ...output.values.map(Math.abs));
+    const { largest } = output;
     const values = output.values.map((value, index) => (index < filled ? value : 0));
     drawMap(paint, { ...output, values }, largest, 0, 0, SIZE, SIZE);
     paint.fillStyle = getComputedStyle(made).getPropertyValue("--soft");
     const [rows, over] = [Math.floor(filled / output.width), filled % output.width];
     paint.fillRect(over * cell, rows * cell, SIZE, cell);
     paint.fillRect(0, (rows + 1) * cell, SIZE, SIZE);
+    const [zero, ink] = ["--zero", "--ink"].map((name) => getComputedStyle(made).getPropertyValue(name));
     if (cell > 7) grid(paint, output.width, output.height, cell, "rgb(128 128 128 / 0.28)");
-    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => (Math.abs(value) / largest > 0.62 ? getComputedStyle(made).getPropertyValue("--zero") : getComputedStyle(made).getPropertyValue("--ink")));
+    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => (Math.abs(value) / largest > 0.62 ? zero : ink));
     frame(paint, column * cell, row * cell, cell, cell, 2.5);
   }
 

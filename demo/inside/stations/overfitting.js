@@ -2,9 +2,12 @@
 
 import { number, t } from "../../page/words.js";
 import { sharp } from "../paint.js";
+import { handAddress, LETTERS, readHand } from "../hands.js";
+import { seeInside } from "../open.js";
 import { choice, el, prose, slider } from "../parts.js";
 
 export const name = "overfitting";
+const HANDS = LETTERS.filter((_, index) => index % 4 === 0); // every fourth: nobody chose
 // The lesson's network on 300 and on 4,800 digits: for each epoch loss and accuracy in training, then on 2,000 digits set
 // aside. Measured with the recipe "lesson" but rate 0.001 and batches of 32, float32, seed 0.
 const RUNS = new URL("../runs.json", import.meta.url);
@@ -13,6 +16,7 @@ export function mount(root, { parameters, link }) {
   let runs = null;
   let few = parameters.get("digits") !== "many";
   let epoch = 1e9;
+  let compared = false;
   const charts = ["loss", "accuracy"].map((key) => {
     const canvas = el("canvas", { role: "img" });
     return { key, canvas, node: el("figure.panel", {}, el("figcaption", {}, t(`inside.overfitting.${key}`)), canvas) };
@@ -29,6 +33,24 @@ export function mount(root, { parameters, link }) {
     draw();
   });
 
+  const six = el("ul.hands", {}, HANDS.map((letter) => el("li", {},
+    el("img", { src: handAddress(letter), alt: t("inside.overfitting.hand", { letter }), width: 120, height: 120, loading: "lazy" }),
+    el("b", {}, letter),
+    ["signs", "photos"].map((network) => el("button", { type: "button", "data-network": network, onclick: (event) => event.currentTarget.dataset.seen && seeInside({ picture: event.currentTarget.dataset.seen, network, station: "maps" }) }, "…")))));
+
+  /** Both networks' answers, one after the other; a press looks inside at what that network saw. */
+  async function compare() {
+    for (const [index, letter] of HANDS.entries()) {
+      for (const button of six.children[index].querySelectorAll("button")) {
+        const found = await readHand(letter, button.dataset.network).catch(() => null);
+        if (!six.isConnected) return;
+        const read = found?.label ?? "?";
+        Object.assign(button.dataset, { right: String(read === letter), seen: found?.seen ?? "" });
+        button.replaceChildren(el("small", {}, t(`inside.overfitting.${button.dataset.network}`)), el("b", {}, read));
+      }
+    }
+  }
+
   root.append(
     prose("inside.overfitting.lead"),
     el("div.workbench", {}, size, el("div.pair", {}, charts.map(({ node }) => node)),
@@ -38,6 +60,8 @@ export function mount(root, { parameters, link }) {
     prose("inside.overfitting.trap.about"),
     el("div.workbench.trap", {}, [["own", 0.97], ["others", 0.19]].map(([key, share]) =>
       el("div.bar", {}, el("b", {}, number(share, { style: "percent" })), el("span.track", {}, el(`i.${key}`, { style: `width: ${100 * share}%` })), el("span", {}, t(`inside.overfitting.${key}`))))),
+    prose("inside.overfitting.hands"),
+    el("div.workbench", {}, six),
     prose("inside.overfitting.why"),
     el("details", {}, el("summary", {}, t("inside.more")), ["stop", "remedies", "measured"].map((key) => prose(`inside.overfitting.${key}`))),
   );
@@ -88,6 +112,8 @@ export function mount(root, { parameters, link }) {
 
   return {
     async show() {
+      if (!compared) compare();
+      compared = true;
       runs ??= await (await fetch(RUNS)).json().catch(() => null);
       draw();
     },

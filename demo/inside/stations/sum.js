@@ -33,8 +33,10 @@ export function createSum(weigh) {
           const field = el("input", { type: "text", inputmode: "decimal", "aria-label": label });
           field.addEventListener("change", () => {
             const value = Number(field.value.replace("−", "-").replace(",", "."));
-            if (field.value.trim() && Math.abs(value) <= 1000) weigh(place, value);
-            else field.value = field.dataset.kept;
+            if (field.value.trim() && Math.abs(value) <= 1000) {
+              field.dataset.kept = field.value;
+              weigh(place, value);
+            } else field.value = field.dataset.kept;
           });
           return field;
         }),
