@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from demo.limits import RunLimits
-from demo.training import endpoints as training_routes
 from demo.training import work as training_work
+from demo.training import workshop
 from demo.training.data import Shelf
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Slots, Training
@@ -244,11 +244,11 @@ def test_fifty_starts_and_stops_leave_no_thread_and_little_memory(host, monkeypa
 
 def test_a_follower_who_leaves_ends_the_run(host, monkeypatch):
     slots, _ = host()
-    monkeypatch.setattr(training_routes, "slots", slots)
+    monkeypatch.setattr(workshop, "slots", slots)
     training = Training(read_settings(ENDLESS, slots.limits), slots.limits)
 
     async def follow_for_a_while():
-        events = training_routes.follow(training)
+        events = workshop.follow(training)
         async for event in events:
             if event and event["kind"] == "point":
                 break

@@ -7,6 +7,7 @@ small answer a reading.
 import contextlib
 import logging
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import gradio as gr
 import numpy as np
@@ -29,10 +30,11 @@ from demo.wire import (
     sentence,
 )
 from train.answer.reading import Reading
-from train.digits.reader import DigitReader
-from train.learn.checkpoint import CheckpointError
 from train.predict import answer
 from train.task import MNIST, UsageError
+
+if TYPE_CHECKING:
+    from train.digits.reader import DigitReader
 
 log = logging.getLogger(__name__)
 NO_NETWORK = NotReady(
@@ -41,15 +43,17 @@ NO_NETWORK = NotReady(
 
 
 @lru_cache(maxsize=1)
-def _reader() -> DigitReader:
+def _reader() -> "DigitReader":
+    from train.digits.reader import DigitReader  # only now: the page opens without waiting for it
+
     return DigitReader()
 
 
-def digit_reader() -> DigitReader:
+def digit_reader() -> "DigitReader":
     """The digit network, loaded once. Raises NotReady while there is none: what is trained meanwhile is found."""
     try:
         return _reader()
-    except CheckpointError:
+    except UsageError:
         log.warning("the digit network cannot be used", exc_info=True)
         raise NO_NETWORK from None
 

@@ -15,7 +15,6 @@ from demo.wire import BadRequest, drawing
 from train.data.pictures import on_ground, open_picture
 from train.digits.strokes import redraw
 
-MOST_BYTES = 1_000_000  # of a question; a photo comes as the crop that the network saw
 MOST_LESSONS, MOST_PICTURES = 60, 8
 LOWEST_RATE, HIGHEST_RATE = 1e-5, 10.0
 
