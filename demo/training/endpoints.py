@@ -1,8 +1,6 @@
-"""Plain routes of the training tab, and the named `/train`: a run is a stream, and ends when nobody reads it."""
+"""Plain routes of the training tab, and the named `/train`: a run is a stream of events."""
 
-import asyncio
 import atexit
-import json
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -16,8 +14,10 @@ from demo.limits import RunLimits
 from demo.training.both import try_both
 from demo.training.choices import choices
 from demo.training.data import Shelf
-from demo.training.runner import Slots, Training
+from demo.training.follow import follow, lines
+from demo.training.runner import Training
 from demo.training.settings import layer_table, networks, read_options, read_settings, task_of
+from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
 from demo.turns import Turn
@@ -28,8 +28,6 @@ from train.fast.machine import plan
 from train.learn.checkpoint import load
 from train.task import UsageError
 
-PERIOD = 0.05  # seconds between two looks at what is new
-PING = 0.5  # seconds after which an empty line shows whether somebody still reads
 UNHEARD = 5.0  # seconds without anybody reading a call's events, after which nobody is thought to listen
 
 limits = RunLimits()
@@ -53,16 +51,19 @@ def routes(app: FastAPI) -> None:
     @app.post("/train/run", include_in_schema=False)
     @answered
     async def run(request: Request) -> StreamingResponse:
-        """Starts a run and streams its events, one JSON object a line. Closing the connection ends the run."""
+        """Starts a run and streams its events, one JSON object a line. It goes on when the connection drops."""
         wire = parse(await body_of(request, host.limits.body))
         pace = wire.pop("pace", "run")
         training = Training(read_settings(wire, limits), limits, visitor_of(request.scope))
         training.steer(pace)
         slots.check(training.visitor)
-        lines = (json.dumps(event, separators=(",", ":")) + "\n" if event else "\n" async for event in follow(training))
-        # a proxy must not save the stream up, nor a compressor
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
-        return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+        return _stream(training)
+
+    @app.get("/train/run", include_in_schema=False)
+    @answered
+    async def again(run: str = "") -> StreamingResponse:
+        """The events of a run from its start, for a page that was reloaded or whose connection dropped."""
+        return _stream(slots.find(run, ended=True), enter=False)
 
     @app.post("/train/steer", include_in_schema=False)
     @answered
@@ -149,7 +150,7 @@ def api(app: gr.Server) -> None:
         except UsageError as error:
             raise gr.Error(sentence(error), print_exception=False) from None
         heard = time.monotonic()
-        async for event in follow(training):
+        async for event in follow(slots, training):
             if request.session_hash in host.listening:
                 heard = time.monotonic()
             elif time.monotonic() - heard > UNHEARD:
@@ -158,33 +159,8 @@ def api(app: gr.Server) -> None:
                 yield event
 
 
-async def follow(training: Training) -> AsyncIterator[dict | None]:
-    """Puts a training in line and yields its events as they come; None now and then when there is nothing new.
-
-    Whoever stops following, for whatever reason, ends the training.
-    """
-    sent, place, spoken = 0, None, 0.0
-    try:
-        try:
-            slots.enter(training)
-        except UsageError as error:
-            yield {"kind": "end", "state": "failed", "message": str(error), "kept": False}
-            return
-        yield {"kind": "run", "run": training.id, "parameters": training.settings.parameters}
-        while True:
-            over = training.ended.is_set()  # looked at first, so that nothing said before the end is missed
-            now = slots.place(training)
-            if now != place:
-                place = now
-                yield {"kind": "line", "place": place}
-            for event in training.events[sent:]:
-                sent, spoken = sent + 1, time.monotonic()
-                yield event
-            if over:
-                return
-            if time.monotonic() - spoken > PING:
-                spoken = time.monotonic()
-                yield None
-            await asyncio.sleep(PERIOD)
-    finally:
-        slots.leave(training)
+def _stream(training: Training, enter: bool = True) -> StreamingResponse:
+    # a proxy must not save the stream up, nor a compressor
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
+    events = follow(slots, training, enter=enter, stays=True)
+    return StreamingResponse(lines(events), media_type="application/x-ndjson", headers=headers)
