@@ -54,6 +54,8 @@ class RunLimits:
     each: int = limit("TRAIN_EACH", 8, "running or waiting a visitor", "the others' place in the line")
     pause: float = limit("TRAIN_PAUSE", 300.0, "seconds", "the slot, from a paused run")
     pause_when_awaited: float = limit("TRAIN_PAUSE_AWAITED", 30.0, "seconds", "the slot, while somebody waits for it")
+    alone: float = limit("TRAIN_ALONE", 600.0, "seconds", "slot and memory, from a run that nobody follows")
+    alone_when_awaited: float = limit("TRAIN_ALONE_AWAITED", 15.0, "seconds", "the slot, while somebody waits for it")
     epochs: int = limit("TRAIN_EPOCHS", 100, "epochs", "the line")
     batch_size: int = limit("TRAIN_BATCH", 1024, "images", "memory")
     parameters: int = limit("TRAIN_PARAMETERS", 5_000_000, "parameters", "memory")

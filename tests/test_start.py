@@ -8,6 +8,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_a_server_opens_without_torch():
-    code = "import sys; from demo.app import server; server(); print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
+    code = (
+        "import sys; from demo.app import server; server(); print(sorted({'torch', 'torchvision'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stderr[-2000:]

@@ -11,11 +11,13 @@ import torch
 
 from demo.limits import RunLimits
 from demo.training import work as training_work
-from demo.training import workshop
 from demo.training.data import Shelf
+from demo.training.fitting import fits_surely, fitted
+from demo.training.follow import follow
 from demo.training.pictures import confusion, filters, mistakes
-from demo.training.runner import Slots, Training
+from demo.training.runner import Training
 from demo.training.settings import layer_table, read_settings
+from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
 from demo.wire import TooMany
@@ -106,7 +108,8 @@ def test_stop_ends_within_a_second_and_keeps_what_was_learned(host):
     assert training.events[-1]["why"] == "stop" and store.path(training.id).exists()
 
 
-def test_the_deadline_ends_a_run_within_a_second(host):
+def test_the_deadline_ends_a_run_within_a_second(host, monkeypatch):
+    monkeypatch.setattr(training_work, "fits_surely", lambda *_: True)  # as if a neighbour came after it was fitted
     slots, _ = host(seconds=0.6)
     training = begin(slots)
     wait_for(lambda: training.state == "training")
@@ -155,10 +158,11 @@ def test_a_second_trainer_waits_and_starts_by_himself(host):
     slots, _ = host()
     first, second, third = (begin(slots) for _ in range(3))
     wait_for(lambda: points(first))
-    assert (slots.place(first), slots.place(second), slots.place(third)) == (0, 1, 2)
+    assert [slots.place(each)[0] for each in (first, second, third)] == [0, 1, 2]
+    assert 0 < slots.place(second)[1] <= slots.limits.seconds < slots.place(third)[1] <= 2 * slots.limits.seconds
     assert not points(second)
     slots.leave(second)
-    assert slots.place(third) == 1 and second.ended.is_set()
+    assert slots.place(third)[0] == 1 and second.ended.is_set()
     first.steer("stop")
     wait_for(lambda: points(third))
 
@@ -242,23 +246,109 @@ def test_fifty_starts_and_stops_leave_no_thread_and_little_memory(host, monkeypa
     assert resident_memory() - before < 50
 
 
-def test_a_follower_who_leaves_ends_the_run(host, monkeypatch):
-    slots, _ = host()
-    monkeypatch.setattr(workshop, "slots", slots)
-    training = Training(read_settings(ENDLESS, slots.limits), slots.limits)
-
-    async def follow_for_a_while():
-        events = workshop.follow(training)
-        async for event in events:
-            if event and event["kind"] == "point":
-                break
-        await events.aclose()
-
-    # in a thread of its own: the browser tests' driver keeps an event loop in this one
+def in_a_thread(coroutine):
+    """Runs it in a thread of its own: the browser tests' driver keeps an event loop in this one."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, follow_for_a_while()).result(60)
+        return thread.submit(asyncio.run, coroutine).result(60)
+
+
+async def followed_until(events, kind):
+    """What was heard until an event of that kind came; then the follower leaves."""
+    heard = []
+    async for event in events:
+        heard.append(event)
+        if event and event["kind"] == kind:
+            break
+    await events.aclose()
+    return [event for event in heard if event]
+
+
+def test_a_follower_of_the_api_who_leaves_ends_the_run(host):
+    slots, _ = host()
+    training = Training(read_settings(ENDLESS, slots.limits), slots.limits)
+    in_a_thread(followed_until(follow(slots, training), "point"))
     assert training.ended.wait(1)
     assert training.events[-1]["why"] == "gone" and slots.busy == 0
+
+
+def test_a_run_whose_page_was_reloaded_goes_on_and_is_found_again(host):
+    slots, _ = host()
+    training = Training(read_settings({**SMALL, "epochs": 3}, slots.limits), slots.limits)
+    in_a_thread(followed_until(follow(slots, training, stays=True), "point"))
+    assert training.ended.wait(60) and training.events[-1]["state"] == "finished"
+    again = slots.find(training.id, ended=True)
+    heard = in_a_thread(followed_until(follow(slots, again, enter=False, stays=True), "end"))
+    assert heard[0]["run"] == training.id and [event["kind"] for event in heard].count("epoch") == 3
+    with pytest.raises(UsageError, match="ended"):
+        slots.find(training.id)  # nobody can steer it any more
+
+
+def test_a_run_that_nobody_comes_back_to_frees_its_slot(host):
+    slots, _ = host(alone=0.3)
+    training = begin(slots, pace="pause")
+    assert training.ended.wait(20) and training.events[-1]["why"] == "gone" and slots.busy == 0
+    wait_for(lambda: not slots._running)
+    time.sleep(0.4)
+    with pytest.raises(UsageError, match="ended"):
+        slots.find(training.id, ended=True)
+
+
+def test_a_run_that_nobody_follows_frees_its_slot_sooner_when_somebody_waits(host):
+    slots, _ = host(alone_when_awaited=0.3)
+    first = begin(slots)
+    time.sleep(0.5)
+    assert not first.ended.is_set()
+    second = begin(slots)
+    wait_for(lambda: points(second))
+    assert first.events[-1]["why"] == "gone"
+
+
+def test_whoever_left_the_line_is_passed_over(host):
+    slots, _ = host(alone_when_awaited=0.2)
+    first, left, third = begin(slots), begin(slots), begin(slots)
+    first.follow(1)
+    third.follow(1)
+    wait_for(lambda: slots.place(third)[0] == 1)
+    assert left.ended.is_set() and left.events[-1]["why"] == "gone" and slots.place(first) == (0, 0.0)
+
+
+def test_a_recipe_is_fitted_to_the_time_there_is():
+    best = MNIST.recipe("best")
+    assert fitted(best, epoch=5, seconds=100) == best
+    assert fitted(best, epoch=20, seconds=100) == best.but(epochs=4)
+    assert fitted(best, epoch=170, seconds=100) == best.but(epochs=1, share=0.5)
+
+
+def test_only_what_may_not_fit_is_measured():
+    splits, limits = tiny_splits(), RunLimits()
+    small, best = (read_settings(wire, limits) for wire in ({**SMALL, "epochs": 2}, {"recipe": "best"}))
+    assert fits_surely(small.multiplications, splits, small.recipe, 100)
+    assert not fits_surely(best.multiplications, splits, best.recipe, 10)
+
+
+def test_a_run_that_was_fitted_says_so_and_is_what_the_command_line_would_train(host, monkeypatch):
+    monkeypatch.setattr(training_work, "fits_surely", lambda *_: False)
+    monkeypatch.setattr(training_work, "epoch_seconds", lambda *_: 30.0)
+    slots, store = host(seconds=100)
+    training = begin(slots, {**SMALL, "epochs": 9, "schedule": "onecycle", "seed": 5})
+    assert training.ended.wait(60)
+    told = next(event for event in training.events if event["kind"] == "fitted")
+    assert (told["epochs"], told["of"], told["share"], told["takes"], told["seconds"]) == (2, 9, 1.0, 270, 100)
+    end, (model, about) = training.events[-1], checkpoint.load(store.path(training.id))
+    assert (end["state"], end["epochs"], about.recipe["epochs"]) == ("finished", 2, 2)
+    run = Run(MNIST, training.settings.recipe, seed=5)
+    for _ in fit(run, tiny_splits()):
+        pass
+    assert all(torch.equal(model.state_dict()[name], value) for name, value in run.result.state_dict().items())
+
+
+def test_the_pace_is_measured_by_a_run_that_is_thrown_away(host, monkeypatch):
+    monkeypatch.setattr(training_work, "fits_surely", lambda *_: False)
+    slots, _ = host()
+    training = begin(slots, {**SMALL, "epochs": 2})
+    assert training.ended.wait(60)
+    kinds = [event["kind"] for event in training.events]
+    assert "fitted" not in kinds and training.events[-1]["epochs"] == 2, "two small epochs fit"
 
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import train.__main__ as commands
+from demo.training.endpoints import UNHEARD
 from train.learn import checkpoint
 from train.task import MNIST
 
@@ -141,15 +142,21 @@ def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_pa
     look(page, "tried")
 
 
-def test_closing_the_page_ends_its_run(app_url, browser):
-    context = browser.new_context()
-    page = opened(context.new_page(), app_url)
-    press(page, "start")
-    wait_for(page, "points > 2")
-    assert trainings(app_url) == 1
-    page.close()
-    wait_until_idle(app_url, 1)
-    context.close()
+def test_a_closed_page_gives_up_its_slot_to_whoever_waits_and_its_place_in_line(app_url, browser):
+    contexts = [browser.new_context() for _ in range(2)]
+    first, second = (opened(context.new_page(), app_url) for context in contexts)
+    press(first, "start")
+    wait_for(first, "points > 2")
+    first.close()
+    assert trainings(app_url) == 1  # it may be a reload
+    press(second, "start")
+    wait_for(second, "state === 'waiting'")
+    wait_for(second, "points > 1")
+    press(second, "stop")
+    wait_for(second, "state === 'idle'", 10)
+    for context in contexts:
+        context.close()
+    wait_until_idle(app_url, 2)
 
 
 def test_a_second_visitor_sees_his_place_and_starts_by_himself(app_url, browser):
@@ -159,12 +166,27 @@ def test_a_second_visitor_sees_his_place_and_starts_by_himself(app_url, browser)
     wait_for(first, "points > 1")
     press(second, "start")
     wait_for(second, "state === 'waiting'")
-    assert "number 1 in line" in second.locator(".train .status").text_content()
+    said = second.locator(".train .status").text_content()
+    assert re.search(r"number 1 in line\. Your turn comes in (\d+ min|\d+ s|\d+ min \d+ s) at the latest", said)
+    assert "waiting" in second.locator(".train .runs tbody tr").first.text_content()
     press(first, "stop")
     wait_for(second, "points > 1")
+    press(second, "stop")
+    wait_for(second, "state === 'idle'", 10)
     for context in contexts:
         context.close()
     wait_until_idle(app_url, 2)
+
+
+def test_the_first_run_ends_by_itself_at_99_percent(app_url, page):
+    page.goto(f"{app_url}?tab=train")
+    page.wait_for_selector(".train.ready", state="visible", timeout=60_000)
+    press(page, "start")
+    wait_for(page, "points > 1")
+    wait_for(page, "state === 'idle'", 120)
+    row = page.locator(".train .runs tbody tr").first
+    assert "finished" in row.text_content()
+    assert float(row.locator("td").nth(4).text_content().split()[0].rstrip("%")) >= 98.8  # 99.1 with seed 0 here
 
 
 def test_an_impossible_network_is_explained_before_start(app_url, page):
@@ -243,7 +265,7 @@ def test_a_client_that_never_listens_holds_no_slot(app_url):
     until = time.monotonic() + 10
     while not trainings(app_url) and time.monotonic() < until:
         time.sleep(0.02)
-    wait_until_idle(app_url, 2)
+    wait_until_idle(app_url, UNHEARD + 3)
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1.5", "1e9", "null", '"3"', "9" * 5000])
@@ -256,15 +278,91 @@ def test_raw_values_are_refused_in_plain_words(app_url, value):
     assert re.search("whole number|not JSON|plain numbers", json.load(refusal.value)["error"])
 
 
-def test_a_reload_ends_the_run_and_keeps_it(app_url, page, tmp_path):
+def test_a_reload_finds_the_run_again(app_url, page, tmp_path):
     opened(page, app_url)
     press(page, "start")
     wait_for(page, "points > 2")
     page.reload()
     page.wait_for_selector(".train.ready", state="visible")
-    wait_until_idle(app_url, 1)
+    wait_for(page, "points > 4 && state === 'training'")
     row = page.locator(".train .runs tbody tr")
-    assert "page was closed" in row.text_content()
+    assert row.count() == 1
+    press(page, "stop")
+    wait_for(page, "state === 'idle'", 10)
+    assert "stopped" in row.text_content()
     kept = tmp_path / "run.safetensors"
     kept.write_bytes(urllib.request.urlopen(row.get_by_text("Weights").evaluate("link => link.href")).read())
     assert checkpoint.read_metadata(kept).epochs > 0
+
+
+def test_a_run_whose_end_was_missed_is_told_to_its_end(app_url, page):
+    opened(page, app_url, epochs=3)
+    press(page, "start")
+    wait_for(page, "points > 0")
+    page.goto("about:blank")
+    wait_until_idle(app_url, 60)
+    opened(page, app_url, epochs=3)
+    wait_for(page, "points > 0 && state === 'idle'")
+    assert "finished" in page.locator(".train .runs tbody tr").text_content()
+    assert page.locator(".train .confusion canvas").is_visible()
+
+
+def test_a_dropped_connection_is_made_again(app_url, page):
+    opened(page, app_url)
+    page.evaluate(  # the answer's stream breaks off after some lines
+        """() => { const fetched = window.fetch, broken = { yet: false };
+        window.fetch = async (...what) => {
+            const reply = await fetched(...what);
+            if (broken.yet || !String(what[0]).endsWith('train/run')) return reply;
+            broken.yet = true;
+            const reader = reply.body.getReader(), until = performance.now() + 1500;
+            return new Response(new ReadableStream({ async pull(out) {
+                const { value } = await reader.read();
+                if (performance.now() < until) return out.enqueue(value);
+                reader.cancel();
+                out.error(new TypeError('network error'));
+            } }), { headers: reply.headers });
+        } }"""
+    )
+    with page.expect_request(lambda request: "train/run?run=" in request.url):
+        press(page, "start")
+    wait_for(page, "points > 12 && state === 'training'")
+    assert page.locator(".train .runs tbody tr").count() == 1
+    press(page, "stop")
+    wait_for(page, "state === 'idle'", 10)
+
+
+def test_a_task_without_images_cannot_be_started_and_it_is_said_why(app_url, page):
+    told = {"error": "For whoever runs this server: the README says how.", "code": "data.asl"}
+    told["values"] = {"title": "signed letters"}
+    page.route("**/train/data?task=asl", lambda route: route.fulfill(json=told))
+    page.goto(f"{app_url}?tab=train&task=asl")
+    page.wait_for_selector(".train .no-data", state="visible", timeout=60_000)
+    assert page.locator(".train [data-do=start]").is_disabled()
+    assert [each.inner_text() for each in page.locator(".train .no-data p").all()] == [
+        "There are no images here to learn this from. Choose another task, or run this program on your own computer "
+        "with the images.",
+        "For whoever runs this server: the README says how to add the images of signed letters.",
+    ]
+
+
+def test_a_run_fitted_to_the_hosts_time_says_so(app_url, page):
+    events = [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "line", "place": 0, "seconds": 0},
+        {"kind": "fitted", "epochs": 4, "of": 12, "share": 1, "takes": 320, "seconds": 120},
+        {"kind": "state", "state": "training"},
+        {"kind": "point", "at": 4, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 4, "step": 2,
+         "steps": 2, "speed": 100, "left": 0},
+        {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.9, "seconds": 1},
+    ]  # fmt: skip
+    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    opened(page, app_url, epochs=12)
+    press(page, "start")
+    wait_for(page, "points === '1' && state === 'idle'")
+    assert (
+        page.locator(".train .problem")
+        .inner_text()
+        .startswith("12 epochs would take about 5 min 20 s here, and a run may take 2 min. So this one trains 4")
+    )
+    assert "4 epochs" in page.locator(".train .runs tbody tr").text_content()

@@ -74,7 +74,9 @@ def test_each_language_has_the_same_sentences_with_the_same_places(language):
 def test_no_key_is_missing():
     keys, _ = strings_in_scripts()
     names = {key.split(".")[0] for key in ENGLISH}
-    asked = keys_in_html() | {key for key in keys if key.split(".")[0] in names and not key.endswith((".csv", ".png", ".jpg"))}
+    asked = keys_in_html() | {
+        key for key in keys if key.split(".")[0] in names and not key.endswith((".csv", ".png", ".jpg"))
+    }
     assert sorted(asked - set(ENGLISH)) == []
 
 

@@ -7,7 +7,7 @@ from train.task import TASKS
 
 OF_A_RECIPE = ("explanation", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
                "share", "seed")  # fmt: skip
-OF_THE_LIMITS = ("seconds", "epochs", "batch_size", "parameters", "pause")
+OF_THE_LIMITS = ("seconds", "epochs", "batch_size", "parameters", "pause", "pause_when_awaited")
 
 
 def choices(limits: RunLimits) -> dict:

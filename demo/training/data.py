@@ -62,7 +62,11 @@ class Shelf:
             log.warning("the images of %s could not be loaded: %s", task.name, error,
                         exc_info=not isinstance(error, UsageError))  # fmt: skip
             coming.set_exception(
-                NotReady("The images of {title} are not on this server.", code=f"data.{task.name}", title=task.title)
+                NotReady(
+                    "For whoever runs this server: the README says how to add the images of {title}.",
+                    code=f"data.{task.name}",
+                    title=task.title,
+                )
             )
 
 

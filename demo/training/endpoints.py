@@ -1,7 +1,6 @@
-"""Plain routes of the training tab, and the named `/train`: a run is a stream, and ends when nobody reads it."""
+"""Plain routes of the training tab, and the named `/train`: a run is a stream of events."""
 
 import importlib
-import json
 import time
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -31,17 +30,20 @@ def routes(app: FastAPI) -> None:
     @app.post("/train/run", include_in_schema=False)
     @answered
     async def run(request: Request) -> StreamingResponse:
-        """Starts a run and streams its events, one JSON object a line. Closing the connection ends the run."""
+        """Starts a run and streams its events, one JSON object a line. It goes on when the connection drops."""
         wire, shop = parse(await body_of(request, host.limits.body)), await opened()
         pace = wire.pop("pace", "run")
         training = shop.Training(shop.read_settings(wire, shop.limits), shop.limits, visitor_of(request.scope))
         training.steer(pace)
         shop.slots.check(training.visitor)
-        events = shop.follow(training)
-        lines = (json.dumps(event, separators=(",", ":")) + "\n" if event else "\n" async for event in events)
-        # a proxy must not save the stream up, nor a compressor
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
-        return StreamingResponse(lines, media_type="application/x-ndjson", headers=headers)
+        return _stream(shop, training)
+
+    @app.get("/train/run", include_in_schema=False)
+    @answered
+    async def again(run: str = "") -> StreamingResponse:
+        """The events of a run from its start, for a page that was reloaded or whose connection dropped."""
+        shop = await opened()
+        return _stream(shop, shop.slots.find(run, ended=True), enter=False)
 
     @app.post("/train/steer", include_in_schema=False)
     @answered
@@ -133,10 +135,17 @@ def api(app: gr.Server) -> None:
         except UsageError as error:
             raise gr.Error(sentence(error), print_exception=False) from None
         heard = time.monotonic()
-        async for event in shop.follow(training):
+        async for event in shop.follow(shop.slots, training):
             if request.session_hash in host.listening:
                 heard = time.monotonic()
             elif time.monotonic() - heard > UNHEARD:
                 return
             if event and event["kind"] != "filters":
                 yield event
+
+
+def _stream(shop: ModuleType, training, enter: bool = True) -> StreamingResponse:
+    # a proxy must not save the stream up, nor a compressor
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
+    events = shop.follow(shop.slots, training, enter=enter, stays=True)
+    return StreamingResponse(shop.lines(events), media_type="application/x-ndjson", headers=headers)

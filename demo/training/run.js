@@ -1,8 +1,9 @@
 // One run, from Start to its end: its streamed events, the buttons that steer it, and the figures beside them.
 
-import { Trouble, address, post } from "../page/server.js";
+import { Trouble, ask, post } from "../page/server.js";
 import { number, percent, say, t, write } from "../page/words.js";
 
+const BACK = 600_000; // milliseconds for which a run whose connection dropped is looked for
 const WHY = { stop: "stopped", gone: "gone", deadline: "deadline", pause: "pause" };
 const FACTS = ["epoch", "step", "speed", "left", "accuracy"];
 
@@ -27,28 +28,74 @@ export function duration(seconds) {
 }
 
 export function createRun(root, choices, { runs, sights, plot, problem, ended }) {
-  const find = (selector) => root.querySelector(selector);
-  const button = (name) => find(`[data-do="${name}"]`);
+  const part = (selector) => root.querySelector(selector);
+  const button = (name) => part(`[data-do="${name}"]`);
   let current = null; // { run, abort, state } of the run that this page follows now
 
+  /** Starts a run, follows it to its end, and finds it again when the connection drops. */
   async function start(settings, pace = "run") {
     if (current || root.dataset.data === "missing") return;
     problem(null);
-    const mine = (current = { abort: new AbortController(), run: null, state: "starting", pressed: performance.now() });
-    root.dataset.points = 0;
+    const mine = begin();
     state("starting");
     try {
       const reply = await post("train/run", { ...settings, pace }, { signal: mine.abort.signal }, "train.failed");
-      mine.run = runs.add(settings);
+      mine.run = runs.add({ ...settings });
       sights.clear();
-      for await (const event of lines(reply)) heard(mine, event);
-      if (!mine.run.ended) throw new Trouble("train.lost");
+      await listen(mine, reply);
     } catch (error) {
       problem(error instanceof Trouble ? error : new Trouble("train.lost"));
-      if (mine.run && !mine.run.ended) mine.run.ended = "lost";
     }
+    leave(mine);
+  }
+
+  /** Follows a run that this page followed before it was reloaded. */
+  async function again(run) {
+    if (current || !run) return;
+    const mine = begin(run);
+    state("starting");
+    await find(mine);
+    leave(mine);
+  }
+
+  function begin(run = null) {
+    root.dataset.points = 0;
+    return (current = { abort: new AbortController(), run, state: "starting", pressed: performance.now() });
+  }
+
+  async function listen(mine, reply) {
+    try {
+      for await (const event of lines(reply)) heard(mine, event);
+    } catch (error) {
+      if (error instanceof SyntaxError) throw error;
+    }
+    if (!mine.run.ended) await find(mine);
+  }
+
+  /** Asks for a run until it is found again or is known to be gone. */
+  async function find(mine) {
+    for (let wait = 500, since = performance.now(); mine.run.id && !mine.left && performance.now() - since < BACK; wait = Math.min(2 * wait, 10_000)) {
+      try {
+        const reply = await ask(`train/run?run=${mine.run.id}`, { signal: mine.abort.signal }, "train.lost");
+        Object.assign(mine.run, { points: [], epochs: [] }); // all of it is told again
+        problem(null);
+        return await listen(mine, reply);
+      } catch (error) {
+        if (!error.retry) break; // it has ended and is forgotten
+        problem(new Trouble("train.again"));
+        await new Promise((done) => setTimeout(done, wait));
+      }
+    }
+    if (!mine.left) problem(new Trouble("train.lost"));
+  }
+
+  function leave(mine) {
+    if (mine.left) return;
     current = null;
-    if (mine.run) runs.finish(mine.run);
+    if (mine.run) {
+      mine.run.ended ||= "lost";
+      runs.finish(mine.run);
+    }
     ended();
     state("idle");
   }
@@ -58,12 +105,14 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     if (event.kind === "run") {
       Object.assign(run, { id: event.run, parameters: event.parameters });
       runs.update(run);
+      runs.save(); // so that it is found again
     }
-    if (event.kind === "line") mine.place = event.place;
+    if (event.kind === "line") Object.assign(mine, { place: event.place, wait: event.seconds });
     else if (event.kind === "state") mine.state = event.state;
+    else if (event.kind === "fitted") fitted(run, event);
     else if (event.kind === "point") point(mine, event);
     else if (event.kind === "filters") event.filters && sights.filters(event.filters);
-    else if (event.kind === "checking") say(find(".status"), "train.state.checking");
+    else if (event.kind === "checking") say(part(".status"), "train.state.checking");
     else if (event.kind === "epoch") epoch(mine, event);
     else if (event.kind === "stuck") problem({ error: event.message, code: event.code });
     else if (event.kind === "end") end(run, event);
@@ -74,6 +123,15 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     }
   }
 
+  /** The host has fitted the recipe to its time. */
+  function fitted(run, { epochs, of, share, takes, seconds }) {
+    const less = share < run.settings.share;
+    Object.assign(run.settings, { epochs, share });
+    runs.show();
+    const times = { takes: duration(takes), most: duration(seconds) };
+    problem(less ? new Trouble("train.fitted.share", { ...times, share: percent(share) }) : new Trouble("train.fitted", { ...times, epochs, of }));
+  }
+
   function point(mine, event) {
     const { run } = mine;
     const [loss, accuracy] = event.validation ?? [null, null];
@@ -82,8 +140,8 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     if (run.points.length === 1) root.dataset.first = Math.round(performance.now() - mine.pressed);
     root.dataset.points = run.points.length;
     const done = Math.min(1, event.at / run.settings.epochs);
-    find(".progress i").style.width = 100 * done + "%";
-    find(".progress").setAttribute("aria-valuenow", Math.round(100 * done));
+    part(".progress i").style.width = 100 * done + "%";
+    part(".progress").setAttribute("aria-valuenow", Math.round(100 * done));
     fact("epoch", t("train.of", { done: event.epoch, all: run.settings.epochs }));
     fact("step", t("train.of", { done: event.step, all: event.steps }));
     fact("speed", number(event.speed));
@@ -101,7 +159,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     run.best = Math.max(run.best ?? 0, event.validation[1]);
     fact("accuracy", percent(event.validation[1], 2));
     runs.update(run);
-    say(find(".spoken"), "train.spoken", { epoch: event.epoch, share: percent(event.validation[1], 2) });
+    say(part(".spoken"), "train.spoken", { epoch: event.epoch, share: percent(event.validation[1], 2) });
     plot();
   }
 
@@ -121,7 +179,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
   }
 
   function fact(name, text) {
-    write(find(`[data-fact="${name}"]`), text);
+    write(part(`[data-fact="${name}"]`), text);
   }
 
   function state(name) {
@@ -137,23 +195,23 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     button("stop").disabled = idle || name === "starting";
     if (name === "starting") {
       for (const each of FACTS) fact(each, "–");
-      find(".progress i").style.width = 0;
+      part(".progress i").style.width = 0;
     }
     const last = runs.all().at(-1);
-    const status = find(".status");
+    const status = part(".status");
     if (idle) say(status, last ? "train.state.idle" : "", { number: last?.number, ended: { code: `train.ended.${last?.ended || "stopped"}` } });
-    else if (name === "waiting" && current?.place) say(status, "train.state.waiting", { place: current.place });
-    else say(status, `train.state.${name === "waiting" ? "starting" : name}`, { time: duration(choices.limits.pause) });
+    else if (name === "waiting" && current?.place) say(status, "train.state.waiting", { place: current.place, time: duration(current.wait) });
+    else say(status, `train.state.${name === "waiting" ? "starting" : name}`, { time: duration(choices.limits.pause), awaited: duration(choices.limits.pause_when_awaited) });
   }
 
   window.addEventListener("pagehide", () => {
-    // the run that trains now ends, and its network is kept as it is
-    if (current?.run) Object.assign(current.run, { ended: "gone", kept: current.run.points.length > 0 });
+    // the run goes on: this page may be on its way back
     runs.save();
-    if (current?.run?.id) navigator.sendBeacon(address("train/steer"), new Blob([JSON.stringify({ run: current.run.id, do: "stop" })], { type: "application/json" }));
+    if (current) current.left = true;
     current?.abort.abort();
   });
+  window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload()); // it was kept as it was left
   document.addEventListener("language", () => state(root.dataset.state));
 
-  return { start, steer, going: () => current !== null, refresh: () => current || state("idle") };
+  return { start, again, steer, going: () => current !== null, refresh: () => current || state("idle") };
 }

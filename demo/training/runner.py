@@ -1,26 +1,16 @@
-"""Trainings on a shared host: a few slots, a line before them, and an end that always comes.
+"""One training on a shared host: steered and followed from outside, and with an end that always comes.
 
-A training runs in a thread of its own. It ends at its recipe's end, when stopped, at its deadline, and as soon as
-nobody follows it any more. Whatever its end, the network keeps what it has learned.
+A training runs in a thread of its own. It ends at its recipe's end, when stopped, at its deadline, and when nobody has
+followed it for a while. Whatever its end, the network keeps what it has learned.
 """
 
-import atexit
-import contextlib
-import ctypes
-import gc
-import os
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
 
 from demo.limits import RunLimits
 from demo.training.settings import Settings
-from demo.turns import Busy
-from demo.wire import BadRequest, TooMany
-
-NICENESS = 5  # readers go first
+from demo.wire import BadRequest
 
 
 class Ended(Exception):
@@ -30,7 +20,7 @@ class Ended(Exception):
 class Training:
     """One training, from the line to its end. Safe to steer and to follow from any thread.
 
-    `events` grows and never changes: each is a JSON object with the key "kind": line, state, point, filters,
+    `events` only grows: each is a JSON object with the key "kind": state, fitted, point, filters,
     epoch, end.
     """
 
@@ -49,6 +39,7 @@ class Training:
         self._end = ""  # why it shall end: stop, gone, deadline
         self._wake = threading.Condition()
         self._resumed = 0.0  # when the clock last started
+        self._followers, self._alone_since = 0, time.monotonic()
 
     # ---- from outside
 
@@ -69,6 +60,24 @@ class Training:
             self._end = self._end or why
             self._wake.notify_all()
 
+    def follow(self, more: int) -> None:
+        """One follower more (1), or one less (-1)."""
+        with self._wake:
+            self._followers += more
+            self._alone_since = time.monotonic()
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether nobody has followed it for so long that nobody is thought to come back."""
+        most = self.limits.alone_when_awaited if self.awaited else self.limits.alone
+        return not self._followers and time.monotonic() - self._alone_since > most
+
+    def left(self) -> float:
+        """Seconds for which it will still hold its slot, as far as can be told: at most what the host allows."""
+        most = max(0.0, self.limits.seconds - self.clock())
+        point = next((event for event in reversed(self.events) if event["kind"] == "point"), None)
+        return min(most, point["left"]) if point else most
+
     # ---- from its own thread
 
     def say(self, kind: str, **more) -> None:
@@ -84,6 +93,8 @@ class Training:
         """Raises Ended when it is time to end. Called before each layer, so that no wait is long."""
         if not self._end and self.clock() > self.limits.seconds:
             self._end = "deadline"
+        if not self._end and self.forsaken:
+            self._end = "gone"
         if self._end:
             raise Ended
 
@@ -112,6 +123,8 @@ class Training:
                     most = self.limits.pause_when_awaited if self.awaited else self.limits.pause
                     if time.monotonic() - since > most:
                         self._end = "pause"
+                    elif self.forsaken:
+                        self._end = "gone"
                 self.start_clock()
             if self._wish == "run" and self.state == "paused" and not self._end:
                 self.enter("training")
@@ -129,114 +142,13 @@ class Training:
                  estimate=self.estimate, seconds=round(self.seconds, 2), epochs=round(epochs, 4))  # fmt: skip
         self.state = state
 
+    def thin(self) -> None:
+        """Forgets the filters on their way: who finds it again after its end sees the last ones."""
+        told = [at for at, event in enumerate(self.events) if event["kind"] == "filters"]
+        for at in told[:-1]:
+            self.events[at] = {"kind": "filters", "filters": None}
+
     @property
     def why(self) -> str:
         """Why it was ended from outside; empty if it was not."""
         return self._end
-
-
-class Slots:
-    """The slots for training and the line before them. Predictions never pass here."""
-
-    def __init__(self, limits: RunLimits, work: Callable[[Training], None]):
-        self.limits = limits
-        self._work = work
-        self._line: deque[Training] = deque()
-        self._running: dict[str, Training] = {}
-        self._lock = threading.Lock()
-        # what the server is made of stays: to search it for garbage after each run would take a quarter of a second
-        gc.freeze()
-        atexit.register(gc.unfreeze)  # at the end of the program all goes
-
-    def enter(self, training: Training) -> None:
-        """Starts it, or puts it in line. Raises Busy when the line is too long, TooMany when it is one's own."""
-        with self._lock:
-            self._check(training.visitor)
-            self._line.append(training)
-            self._advance()
-
-    def check(self, visitor: str) -> None:
-        """Raises Busy or TooMany if a training of this visitor's could not even wait now."""
-        with self._lock:
-            self._check(visitor)
-
-    def _check(self, visitor: str) -> None:
-        if len(self._line) >= self.limits.line:
-            raise Busy("Too many people are waiting to train. Try again in a few minutes.", code="run.line")
-        mine = sum(each.visitor == visitor for each in (*self._line, *self._running.values()))
-        if visitor and mine >= self.limits.each:
-            raise TooMany(
-                "You have as many runs as one visitor may have: {count}. Stop one of them first.",
-                code="run.many",
-                count=mine,
-            )
-
-    def leave(self, training: Training, why: str = "gone") -> None:
-        """Ends it, wherever it is."""
-        training.end(why)
-        with self._lock:
-            if training in self._line:
-                self._line.remove(training)
-                training.finish("stopped")
-                training.ended.set()
-                self._advance()
-
-    def close(self, seconds: float = 2) -> None:
-        """Ends all trainings and waits for that, `seconds` at most."""
-        with self._lock:
-            everyone = [*self._line, *self._running.values()]
-        for training in everyone:
-            self.leave(training, "stop")
-        until = time.monotonic() + seconds
-        for training in everyone:
-            training.ended.wait(max(0, until - time.monotonic()))
-
-    def find(self, run: str) -> Training:
-        """The training of that id, in the line or in a slot. Raises BadRequest."""
-        with self._lock:
-            for training in (*self._running.values(), *self._line):
-                if training.id == run:
-                    return training
-        raise BadRequest("This run has ended.", code="run.ended")
-
-    def place(self, training: Training) -> int:
-        """1 for the next in line, 0 for one that is not in line."""
-        with self._lock:
-            return self._line.index(training) + 1 if training in self._line else 0
-
-    @property
-    def busy(self) -> int:
-        """How many trainings hold a slot."""
-        return len(self._running)
-
-    @property
-    def waiting(self) -> int:
-        """How many trainings stand in line."""
-        return len(self._line)
-
-    def _advance(self) -> None:
-        while self._line and len(self._running) < self.limits.slots:
-            training = self._line.popleft()
-            self._running[training.id] = training
-            threading.Thread(target=self._run, args=(training,), name=f"training-{training.id}", daemon=True).start()
-        for training in self._running.values():
-            training.awaited = bool(self._line)
-
-    def _run(self, training: Training) -> None:
-        with contextlib.suppress(AttributeError, OSError):  # on Linux niceness is a thread's own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-        try:
-            self._work(training)
-        finally:
-            with self._lock:
-                self._running.pop(training.id, None)
-                self._advance()
-            give_memory_back()
-            training.ended.set()
-
-
-def give_memory_back() -> None:
-    """Returns freed memory to the system: Python would keep what refers to itself, and glibc what is free."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

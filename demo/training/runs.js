@@ -102,7 +102,7 @@ const CURVES = ["run", "kind", "epoch", "seconds", "train_loss", "train_accuracy
 function recalled() {
   try {
     const runs = JSON.parse(sessionStorage.getItem(KEPT_AS));
-    return Array.isArray(runs) ? runs : [];
+    return Array.isArray(runs) ? runs.filter((run) => run.ended || run.id) : [];
   } catch {
     return []; // a private window, or somebody else's data
   }

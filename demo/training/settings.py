@@ -27,6 +27,7 @@ class Settings:
     recipe: Recipe
     seed: int
     parameters: int  # of the network
+    multiplications: int  # for one image
 
 
 def read_settings(wire: dict, limits: RunLimits) -> Settings:
@@ -66,7 +67,7 @@ def read_settings(wire: dict, limits: RunLimits) -> Settings:
             batch=recipe.batch_size,
             most=most,
         )
-    return Settings(task, recipe, seed, table["parameters"])
+    return Settings(task, recipe, seed, table["parameters"], table["multiplications"])
 
 
 def task_of(wire: dict) -> Task:

@@ -37,7 +37,15 @@ export async function mount(section) {
     run.refresh();
   }
 
+  let due = 0;
+
+  /** Draws the curves anew, once a frame however often it is asked for. */
   function plot() {
+    due ||= requestAnimationFrame(drawCurves);
+  }
+
+  function drawCurves() {
+    due = 0;
     const shown = runs.shown();
     const zoom = find('[data-view="zoom"]').checked;
     const bySeconds = find('[data-view="seconds"]').checked;
@@ -115,6 +123,7 @@ export async function mount(section) {
   trial.show(true);
   run.refresh();
   root.classList.add("ready");
+  run.again(runs.all().findLast((each) => each.id && !each.ended));
 }
 
 /** Saves a file of the server's, or says why there is none: it forgets runs after a while. */

@@ -8,9 +8,11 @@ import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 
+from demo.training.fitting import epoch_seconds, fits_surely, fitted
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
 from demo.training.store import Store
@@ -73,7 +75,8 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         training.check()
         # what is compiled for some seconds, once, is not waited for: the first run takes torch's layers
         fuse = plan.device == "cpu" and ready()
-        run = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan, fuse=fuse)
+        splits = _fit_into_time(training, splits, load, plan, fuse)
+        run = Run(settings.task, training.settings.recipe, seed=settings.seed, plan=plan, fuse=fuse)
         training.enter("training")
         with _interruptible(run, training.check):
             _watch(training, run, splits)
@@ -89,7 +92,7 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     if run is None or not run.steps_done:
         training.finish(state, message)
         return
-    kept, epochs = True, run.steps_done / math.ceil(len(splits.train) / settings.recipe.batch_size)
+    kept, epochs = True, run.steps_done / math.ceil(len(splits.train) / run.recipe.batch_size)
     try:
         store.keep(training.id, run.result.eval(), _metadata(training, epochs, run, splits))
     except OSError:
@@ -97,6 +100,24 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         full = Message("The network could not be kept: the server's disk is full.", code="run.disk")
         kept, message = False, message or full
     training.finish(state, message, kept, epochs)
+
+
+def _fit_into_time(training: Training, splits: Splits, load: Callable[..., Splits], plan: Plan, fuse: bool) -> Splits:
+    """Gives a training whose recipe would take too long one that does not, says so, and returns its splits."""
+    settings, most = training.settings, training.limits.seconds
+    if fits_surely(settings.multiplications, splits, settings.recipe, most - training.clock()):
+        return splits
+    training.enter("fitting")
+    trial = Run(settings.task, settings.recipe, seed=settings.seed, plan=plan, fuse=fuse)
+    with _interruptible(trial, training.check):
+        epoch = epoch_seconds(trial, splits)
+    recipe = fitted(settings.recipe, epoch, most - training.clock())
+    if recipe == settings.recipe:
+        return splits
+    training.settings = replace(settings, recipe=recipe)
+    training.say("fitted", epochs=recipe.epochs, of=settings.recipe.epochs, share=recipe.share,
+                 takes=round(epoch * settings.recipe.epochs), seconds=round(most))  # fmt: skip
+    return splits if recipe.share == settings.recipe.share else load(settings.task, recipe, training.check)
 
 
 def _temperature(run: Run, splits: Splits) -> float:
