@@ -129,8 +129,8 @@ def grounds(rng: Generator, side: int, folder: Path | None = None) -> Callable[[
         pixels = np.asarray(part)[:, :: rng.choice([-1, 1])]
         if folder is None:  # rooms are mostly greyer than drawings
             grey = pixels.mean(2, keepdims=True)
-            pixels = grey + (pixels - grey) * rng.uniform(0, 1)
-            pixels = (pixels - pixels.mean()) * rng.uniform(0.2, 1) + rng.uniform(20, 235)
+            pixels = grey + (pixels - grey) * rng.uniform(0, 0.7)
+            pixels = (pixels - pixels.mean()) * rng.uniform(0.1, 0.8) + rng.uniform(20, 235)
         return pixels.clip(0, 255).astype(np.uint8)
 
     return cut
@@ -163,7 +163,8 @@ def photographed(pixels: np.ndarray, rng: Generator) -> np.ndarray:
     """A camera's doing (side, side, 3) uint8: exposure, white balance, blur, few pixels, sensor noise, compression."""
     side = pixels.shape[0]
     light = (pixels / 255) ** 2.2
-    light = light * np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.07, 3))
+    wanted = 0.24 * np.exp(rng.normal(0, 0.45))  # a camera exposes for the mean, within what it can
+    light = light * np.clip(wanted / max(light.mean(), 0.01), 0.4, 4) * np.exp(rng.normal(0, 0.07, 3))
     gain = np.exp(rng.uniform(np.log(0.0002), np.log(0.006)))
     light = light + rng.standard_normal(light.shape, np.float32) * np.sqrt(gain * light.clip(0, 1) + (gain / 4) ** 2)
     tone = np.exp(rng.normal(0, 0.15))
