@@ -27,6 +27,10 @@ from train.learn.workers import Workers, join, threads_each
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
 
 BYTES_KEPT = 20  # for each parameter: its weight, average, two moments of the optimiser, and the weight being trained
+RENDERED = (
+    "Sign Language MNIST is not on this machine and could not be downloaded. Rendered hands, which are part of the "
+    "project, stand in for it: what is reached on them says nothing about photos. --data DIR names a folder with it."
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -149,6 +153,8 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         splits = with_extra(splits, options.strokes)
     metadata = describe(task, recipe, splits, options.seed)
     metadata = metadata.but(notes={"threads": how.threads, "precision": how.precision})
+    if splits.rendered:
+        metadata = metadata.but(notes=metadata.notes | {"data": "rendered"})
     if options.strokes:
         metadata = metadata.but(notes=metadata.notes | about_extra(), unsure_below=UNSURE_BELOW)
     steps = -(-len(splits.train) // recipe.batch_size)
@@ -160,6 +166,8 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         return 0
     if options.resume:
         print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
+    if splits.rendered:
+        print(RENDERED)
     together = ", fused layers" * run.fused + f"; {workers.count} workers" * (workers.count > 1)
     print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
           f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip
@@ -191,7 +199,9 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         metadata = metadata.but(faint_below=faintest(run.result, splits.validation, task))
     checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
     exact = plan(how.device, how.threads, "float32")  # as train.evaluate measures
-    result = measure(run.result, load_test(task, folder=options.data, form=options.labels), task, exact)
+    result = measure(
+        run.result, load_test(task, folder=options.data, form=options.labels, drawn=splits.rendered), task, exact
+    )
     checkpoint.save(out, run.result, metadata.but(test_accuracy=result.accuracy, test_count=result.count))
     partial.unlink(missing_ok=True)
     print(f"Test: {result.correct:,} of {result.count:,} right, {result.accuracy:.2%}. Saved in {out}")

@@ -89,7 +89,8 @@ def routes(app: FastAPI) -> None:
             splits = await shop.shelf.await_splits(wanted, wanted.recipe("best"))
         except UsageError as error:  # an answer to the question that was asked
             return JSONResponse({"error": sentence(error), "code": error.message.code, "values": error.message.values})
-        return JSONResponse({"train": len(splits.train), "validation": len(splits.validation)})
+        about = {"train": len(splits.train), "validation": len(splits.validation), "rendered": splits.rendered}
+        return JSONResponse(about)
 
     @app.post("/train/try", include_in_schema=False)
     @answered

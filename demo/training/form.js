@@ -61,7 +61,7 @@ export function createForm(root, choices, { missing, started }) {
     const reply = await fetch(address("train/data?task=" + name)).then((reply) => reply.json(), () => ({}));
     clearTimeout(slow);
     if (chosen("task") !== name) return;
-    say(note, reply.error ? "train.data.missing" : "");
+    say(note, reply.error ? "train.data.missing" : reply.rendered ? "train.data.rendered" : "");
     missing(reply.error ? reply : null);
   }
 

@@ -51,10 +51,11 @@ class Splits:
 
     train: Images
     validation: Images
+    rendered: bool = False  # rendered signs, which stand in for Sign Language MNIST where it is not at hand
 
     def to(self, device: torch.device | str) -> "Splits":
         """The same splits on another device."""
-        return Splits(self.train.to(device), self.validation.to(device))
+        return Splits(self.train.to(device), self.validation.to(device), self.rendered)
 
     def digest(self) -> str:
         """SHA-256 of both splits."""

@@ -30,12 +30,16 @@ TEST_NAMES = ("sign_mnist_test.csv", "sign_mnist_valid.csv")  # Kaggle's name, a
 FORMS = ("kaggle", "contiguous")  # labels 0..24 without 9, or 0..23
 
 
+class NotAtHand(UsageError):
+    """Sign Language MNIST is nowhere on this machine, and could not be downloaded."""
+
+
 def load(train: bool, folder: Path | None = None, form: str | None = None) -> Images:
     """The training images (train=True) or the test images: pixels (N, 1, 28, 28), labels 0..23.
 
     Looked for in `folder`, else in the folder that SIGN_MNIST_DIR names, else in the cache, else downloaded
     from Kaggle. `form` says how the labels are numbered, "kaggle" or "contiguous", where the labels alone
-    cannot tell. Raises UsageError: no data, or a fault with its file and line.
+    cannot tell. Raises UsageError, NotAtHand: no data, or a fault with its file and line.
     """
     names = TRAIN_NAMES if train else TEST_NAMES
     return read_csv(find(names, folder), form)
@@ -69,7 +73,7 @@ def _download(name: str) -> Path:
             file = file / name
         digest = _sha256(file)
     except Exception as error:  # no network, no such host, a changed API: all the same to the user
-        raise UsageError(
+        raise NotAtHand(
             f"Sign Language MNIST is not on this machine and could not be downloaded "
             f"({type(error).__name__}). Three ways to provide it: (1) download it from "
             f"kaggle.com/datasets/{KAGGLE}, unpack it and pass its folder with --data DIR; (2) set the variable "

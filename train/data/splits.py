@@ -1,8 +1,9 @@
 """The front door to the data: a task's training images split in two, or its test images."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from train.data import mnist, sign_mnist
+from train.data import mnist, rendered, sign_mnist
 from train.data.images import Images, Splits, split
 from train.task import Recipe, Task
 
@@ -17,18 +18,29 @@ def load_splits(
         form: how Sign Language MNIST's labels are numbered, where the file alone cannot tell.
         seed: of the split. The recipe says how large the shares are.
 
-    Raises UsageError if the data is missing or faulty.
+    Where Sign Language MNIST is neither at hand nor to be had, and no folder was named, the project's rendered signs
+    stand in for it, and the splits say so. Raises UsageError if the data is missing or faulty.
     """
+    groups, drawn = None, False
     if task.name == "mnist":
-        images, groups = mnist.load(train=True, folder=folder), None
+        images = mnist.load(train=True, folder=folder)
     else:
-        images = sign_mnist.load(train=True, folder=folder, form=form)
-        groups = sign_mnist.near_copies(images)
-    return split(images, recipe.validation_share, seed=seed, share=recipe.share, groups=groups)
+        try:
+            images = sign_mnist.load(train=True, folder=folder, form=form)
+            groups = sign_mnist.near_copies(images)
+        except sign_mnist.NotAtHand:
+            images, drawn = rendered.load(train=True), True
+    both = split(images, recipe.validation_share, seed=seed, share=recipe.share, groups=groups)
+    return replace(both, rendered=drawn)
 
 
-def load_test(task: Task, *, folder: Path | None = None, form: str | None = None) -> Images:
-    """The task's test images: for the final figure, never for training or for choosing. Raises UsageError."""
+def load_test(task: Task, *, folder: Path | None = None, form: str | None = None, drawn: bool = False) -> Images:
+    """The task's test images: for the final figure, never for training or for choosing. Raises UsageError.
+
+    `drawn` asks for those of the rendered signs, for a network that learned from rendered ones.
+    """
+    if drawn:
+        return rendered.load(train=False)
     if task.name == "mnist":
         return mnist.load(train=False, folder=folder)
     return sign_mnist.load(train=False, folder=folder, form=form)

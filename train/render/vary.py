@@ -64,11 +64,11 @@ def render(name: str, stage: Stage, ground: Callable[[], np.ndarray], rng: Gener
 
 def varied_pose(pose: Pose, rng: Generator, amount: float = 1.0) -> Pose:
     """The pose as another person would hold it: joints by some 5 degrees, the hand by some 12, no digit in another."""
-    turn = turned(*(amount * rng.normal(0, (13, 9, 10))))
+    turn = turned(*(amount * rng.normal(0, (10, 8, 8))))
     allowed = np.minimum(gaps(load().joints(pose.angles)), CLOSE + 0.0005)
     while amount > 0.05:
         together = rng.normal(0, 3)  # some hold all fingers straighter than others
-        angles = {name: amount * rng.normal(0, (4, 5, 4, 2, 2)) for name in FINGERS}
+        angles = {name: amount * rng.normal(0, (3.5, 4.5, 3.5, 2, 1.5)) for name in FINGERS}
         for name in FINGERS[1:]:
             angles[name][:2] += amount * together
         angles["wrist"] = amount * rng.normal(0, (9, 7))
@@ -86,7 +86,7 @@ def varied_look(tone: float, rng: Generator) -> Look:
     lamp_colour = (1 + warm, 1.0, 1 - warm)
     key = Light((rng.normal(0, 0.8), rng.normal(0.5, 0.7), 1.0), rng.uniform(0.25, 0.9), lamp_colour)
     fill = Light((rng.normal(0, 1.0), rng.normal(0, 0.8), 0.8), rng.uniform(0.0, 0.4))
-    size = float(np.exp(rng.uniform(np.log(0.45), np.log(0.95))))
+    size = float(np.exp(rng.uniform(np.log(0.48), np.log(0.95))))
     free = max(1 - size, 0.05) * 0.9
     return Look(
         skin, palm,
@@ -129,8 +129,8 @@ def grounds(rng: Generator, side: int, folder: Path | None = None) -> Callable[[
         pixels = np.asarray(part)[:, :: rng.choice([-1, 1])]
         if folder is None:  # rooms are mostly greyer than drawings
             grey = pixels.mean(2, keepdims=True)
-            pixels = grey + (pixels - grey) * rng.uniform(0, 1)
-            pixels = (pixels - pixels.mean()) * rng.uniform(0.2, 1) + rng.uniform(20, 235)
+            pixels = grey + (pixels - grey) * rng.uniform(0, 0.7)
+            pixels = (pixels - pixels.mean()) * rng.uniform(0.1, 0.8) + rng.uniform(20, 235)
         return pixels.clip(0, 255).astype(np.uint8)
 
     return cut
@@ -163,7 +163,8 @@ def photographed(pixels: np.ndarray, rng: Generator) -> np.ndarray:
     """A camera's doing (side, side, 3) uint8: exposure, white balance, blur, few pixels, sensor noise, compression."""
     side = pixels.shape[0]
     light = (pixels / 255) ** 2.2
-    light = light * np.exp(rng.normal(0, 0.35)) * np.exp(rng.normal(0, 0.07, 3))
+    wanted = 0.24 * np.exp(rng.normal(0, 0.45))  # a camera exposes for the mean, within what it can
+    light = light * np.clip(wanted / max(light.mean(), 0.01), 0.4, 4) * np.exp(rng.normal(0, 0.07, 3))
     gain = np.exp(rng.uniform(np.log(0.0002), np.log(0.006)))
     light = light + rng.standard_normal(light.shape, np.float32) * np.sqrt(gain * light.clip(0, 1) + (gain / 4) ** 2)
     tone = np.exp(rng.normal(0, 0.15))

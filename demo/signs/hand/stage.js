@@ -23,9 +23,9 @@ export function mountAlphabet(section, signs) {
     try {
       if (!canDraw()) throw new Error("WebGL 2");
       hand = await createHand(canvas, { letter, tone: Number(find("[name=tone]").value), onLetter: showLetter, onDone: () => mark(letter) });
-      section.dataset.hand = "moving";
+      section.dataset.shows = "moving";
     } catch {
-      section.dataset.hand = "still";
+      section.dataset.shows = "still";
       canvas.hidden = true;
       still.hidden = false;
       find(".alphabet-settings").hidden = true;
@@ -155,7 +155,7 @@ export function mountAlphabet(section, signs) {
   section.addEventListener("click", (event) => {
     const tile = event.target.closest(".alphabet-tile");
     if (tile) choose(tile.dataset.letter);
-    const button = event.target.closest("[data-hand]");
+    const button = event.target.closest("button[data-hand]");
     if (button) actions[button.dataset.hand]();
   });
   find(".alphabet-word").addEventListener("submit", (event) => { event.preventDefault(); spell(field.value); });

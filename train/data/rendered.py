@@ -1,0 +1,26 @@
+"""Rendered signs, 28 x 28 grey, that are part of the project: for where Sign Language MNIST is not at hand.
+
+Drawn by `python -m train.render.small` from the hand in assets/hand; nobody's photo is among them. The keys of the file
+are train_pixels, train_labels, test_pixels, test_labels: (N, 28, 28) uint8 and (N,) 0..23, A..Y without J.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from train.data.images import Images
+from train.task import UsageError
+
+FILE = Path(__file__).parents[2] / "assets" / "rendered" / "signs-28.npz"
+
+
+def load(train: bool) -> Images:
+    """The training images (train=True) or the test images. Raises UsageError where the file is missing or damaged."""
+    part = "train" if train else "test"
+    try:
+        with np.load(FILE) as arrays:
+            pixels, labels = arrays[f"{part}_pixels"], arrays[f"{part}_labels"]
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"the rendered signs in {FILE} cannot be read: {error}") from None
+    return Images(torch.from_numpy(pixels).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))
