@@ -108,7 +108,8 @@ def json_line(values: dict) -> str:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for a seed, device or number of threads that no machine has."""
-    if not 0 <= getattr(options, "seed", 0) <= MOST_SEED:
+    seed = getattr(options, "seed", None)  # none: the recipe's own
+    if seed is not None and not 0 <= seed <= MOST_SEED:
         raise UsageError(f"--seed must be from 0 to {MOST_SEED}, not {options.seed}")
     device = getattr(options, "device", "auto")
     if not DEVICE.fullmatch(device):
