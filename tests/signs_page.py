@@ -102,18 +102,24 @@ def show_photo(page) -> Server:
     return server
 
 
-TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
+TYPES = {
+    ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".webp": "image/webp",
+    ".glb": "model/gltf-binary",
+}  # fmt: skip
 
 
 def open_alone(page, address: str = "http://localhost/", language: str = "en"):
     """The tab alone on a bare page, without a server: its files come from the folder, and it is opened in no time."""
     markup = filled((DEMO / "signs" / "signs.html").read_text("utf-8"), words(language))
-    styles = "".join(f'<link rel="stylesheet" href="static/{name}.css">' for name in ("page/page", "signs/signs"))
+    styles = "".join(
+        f'<link rel="stylesheet" href="static/{name}.css">' for name in ("page/page", "signs/signs", "signs/hand/hand")
+    )
     bare = f'<!doctype html><html lang="{language}"><meta charset="utf-8">{styles}<body>{markup}'
     networks = json.dumps({name: {"ready": True, "about": name} for name in ("photo", "lesson")})
 
     def file(route):
-        path = DEMO / route.request.url.split("/static/")[1]
+        name = route.request.url.split("/static/")[1]
+        path = (DEMO.parent if name.startswith("assets/") else DEMO) / name
         route.fulfill(body=path.read_bytes(), content_type=TYPES[path.suffix])
 
     page.route(address, lambda route: route.fulfill(body=bare, content_type="text/html"))
