@@ -298,7 +298,7 @@ export function mount(root, { lab, link, parameters }) {
     const largest = Math.max(...state.weights.map(Math.abs)) || 1;
     paint.globalAlpha = 0.45;
     state.weights.forEach((weight, index) => {
-      paint.fillStyle = colourOf(given, weight, largest);
+      paint.fillStyle = colourOf(weight, largest);
       if (weight) paint.fillRect(left + (index % state.kernel) * cell, top + Math.floor(index / state.kernel) * cell, cell, cell);
     });
     paint.globalAlpha = 1;

@@ -45,7 +45,7 @@ export function createSum(weigh) {
   }
 
   function paint(cell, value, largest) {
-    cell.style.background = colourOf(node, value, largest);
+    cell.style.background = colourOf(value, largest);
     cell.classList.toggle("strong", Math.abs(value) > 0.5 * largest);
   }
 
