@@ -31,6 +31,19 @@ export function colourOf(value, largest) {
   return `rgb(${colours[i]} ${colours[i + 1]} ${colours[i + 2]})`;
 }
 
+/** Black or white, whichever is read better on the colour of a number: the larger contrast by WCAG's luminance. */
+export function inkOn(value, largest) {
+  const colours = table();
+  const i = 3 * (255 + Math.round(255 * Math.max(-1, Math.min(1, value / largest || 0))));
+  const [red, green, blue] = [0, 1, 2].map((c) => linear(colours[i + c]));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
+}
+
+/** The same on a grey of 0..255. */
+export const inkOnGrey = (level) => (linear(level) > 0.179 ? "#000" : "#fff");
+
+const linear = (level) => (level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4);
+
 /** Writes a map into ImageData with its left upper corner at (left, top). */
 export function putMap(image, map, largest, left = 0, top = 0) {
   const colours = table();

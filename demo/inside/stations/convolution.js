@@ -3,7 +3,7 @@
 import { t } from "../../page/words.js";
 import { convolve, outputSize, PRESETS, products, shrink, window as under } from "../arithmetic.js";
 import { whole } from "../link.js";
-import { colourOf, drawMap, drawPicture, frame, sharp } from "../paint.js";
+import { colourOf, drawMap, drawPicture, frame, inkOn, inkOnGrey, sharp } from "../paint.js";
 import { choice, dragged, el, prose, rich, short, slider, stepper, still } from "../parts.js";
 import { largestOf, mapOf } from "../unpack.js";
 import { createSum } from "./sum.js";
@@ -291,7 +291,7 @@ export function mount(root, { lab, link, parameters }) {
     const side = shown.width * cell;
     drawPicture(paint, input.bytes, [1, shown.height, shown.width], state.padding * cell, state.padding * cell, side, side);
     if (cell > 11) grid(paint, padded, padded, cell, "rgb(128 128 128 / 0.35)");
-    if (cell > 30) numbers(paint, input, cell, state.padding, (value, index) => (shown.values[index] > 0.55 ? "#111" : "#eee"));
+    if (cell > 30) numbers(paint, input, cell, state.padding, (value, index) => inkOnGrey(255 * shown.values[index]));
     if (!output.width || !output.height) return;
     const window = state.kernel * cell;
     const [left, top] = [column * state.stride * cell, row * state.stride * cell];
@@ -317,9 +317,8 @@ export function mount(root, { lab, link, parameters }) {
     const [rows, over] = [Math.floor(filled / output.width), filled % output.width];
     paint.fillRect(over * cell, rows * cell, SIZE, cell);
     paint.fillRect(0, (rows + 1) * cell, SIZE, SIZE);
-    const [zero, ink] = ["--zero", "--ink"].map((name) => getComputedStyle(made).getPropertyValue(name));
     if (cell > 7) grid(paint, output.width, output.height, cell, "rgb(128 128 128 / 0.28)");
-    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => (Math.abs(value) / largest > 0.62 ? zero : ink));
+    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => inkOn(value, largest));
     frame(paint, column * cell, row * cell, cell, cell, 2.5);
   }
 
