@@ -131,7 +131,7 @@ def test_a_weight_is_edited_and_the_sum_follows(desk):
 
 def test_play_fills_the_map_and_all_finishes_it(desk):
     open_at(desk, "station=convolution")
-    desk.get_by_role("button", name="From the start").click()
+    desk.get_by_role("button", name="Restart").click()
     desk.get_by_role("button", name="Play").click()
     desk.wait_for_function("() => +document.querySelector('.inside .player input').value > 20")
     desk.get_by_role("button", name="Pause").click()
