@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from demo import inside
-from demo.training import endpoints as training
+from demo.training import workshop as training
 from train.digits.strokes import redraw
 from train.inside.pack import unpack
 from train.learn import checkpoint

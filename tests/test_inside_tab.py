@@ -3,8 +3,10 @@
 With -s the latency is printed.
 """
 
+import os
 import re
 import statistics
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ import torch
 from demo.page import words
 from train.learn import checkpoint
 
+AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 STATIONS = ("numbers", "convolution", "channels", "pooling", "maps", "scores", "modes", "learning", "overfitting",
             "checkpoint", "exercises")  # fmt: skip
 
@@ -128,7 +131,7 @@ def test_a_weight_is_edited_and_the_sum_follows(desk):
 
 def test_play_fills_the_map_and_all_finishes_it(desk):
     open_at(desk, "station=convolution")
-    desk.get_by_role("button", name="From the start").click()
+    desk.get_by_role("button", name="Restart").click()
     desk.get_by_role("button", name="Play").click()
     desk.wait_for_function("() => +document.querySelector('.inside .player input').value > 20")
     desk.get_by_role("button", name="Pause").click()
@@ -271,3 +274,24 @@ def test_a_drawing_to_all_maps_on_screen_is_timed(desk):
     )
     print(f"\na place of the convolution: median {statistics.median(moves):.1f} ms", end="")
     assert len(moves) == 199
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_any_station(browser, app_url, scheme):
+    if not AXE.exists():
+        assert not os.environ.get("CI"), "axe-core is not installed"
+        pytest.skip("axe-core is not installed: npm install --prefix tests/js --no-package-lock")
+    context = browser.new_context(color_scheme=scheme, bypass_csp=True)
+    page = context.new_page()
+    found = []
+    for station in STATIONS:
+        page.goto(f"{app_url}?tab=inside&network=digits&station={station}&layer=features.2&map=3")
+        page.wait_for_selector('.inside[data-state="seen"]', timeout=60_000)
+        page.wait_for_timeout(500)
+        page.evaluate("() => document.querySelectorAll('.inside details').forEach((each) => (each.open = true))")
+        page.evaluate(AXE.read_text("utf-8"))
+        for each in page.evaluate("async () => (await axe.run(document.querySelector('.inside'))).violations"):
+            if each["impact"] in ("serious", "critical"):
+                found.append((station, each["id"], each["nodes"][0]["html"][:160]))
+    context.close()
+    assert found == []

@@ -11,7 +11,7 @@ export const handAddress = (letter) => new URL(`../assets/signs/light/${letter}.
 /** What a network, signs or photos, reads in the hand: { label, top, seen: data: address of what it saw, ... }. */
 export async function readHand(letter, network) {
   const form = new FormData();
-  form.append("file", await (await ask(handAddress(letter))).blob(), "hand.webp");
+  form.append("file", await (await ask(handAddress(letter))).blob(), "picture");
   form.append("network", READER[network]);
   return (await ask("read/sign", { method: "POST", body: form })).json();
 }

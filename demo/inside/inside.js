@@ -43,7 +43,9 @@ export async function mount(root) {
       const here = item.dataset.station === known.name;
       if (here) item.setAttribute("aria-current", "step");
       else item.removeAttribute("aria-current");
-      if (here) $(".line").scrollLeft = item.offsetLeft - $(".line").clientWidth / 2 + item.offsetWidth / 2;
+      if (!here) continue;
+      const [row, stop] = [$(".line").getBoundingClientRect(), item.getBoundingClientRect()];
+      $(".line").scrollLeft += stop.left + stop.width / 2 - row.left - row.width / 2;
     }
     open.station.show?.();
     if (focus) node.focus({ preventScroll: true });

@@ -1,22 +1,22 @@
 // How numbers become colours: warm above 0, cool below, the ground itself for 0; and pictures of them.
 
-const tables = new Map(); // colours of a theme -> 511 colours from -1 to 1
+const dark = typeof matchMedia === "undefined" ? null : matchMedia("(prefers-color-scheme: dark)");
+const tables = new Map(); // for light and for dark: 511 colours from -1 to 1
 
-function table(node) {
-  const style = getComputedStyle(node.isConnected ? node : document.querySelector(".inside")); // what is not on the page has no theme
-  const named = ["--minus", "--zero", "--plus"].map((name) => style.getPropertyValue(name).trim());
-  const key = named.join();
-  if (!tables.has(key)) {
-    const [minus, zero, plus] = named.map(rgb);
+/** The colours of the theme; asking the style for them takes longer than painting a map, so they are kept. */
+function table() {
+  if (!tables.has(dark.matches)) {
+    const style = getComputedStyle(document.querySelector(".inside"));
+    const [minus, zero, plus] = ["--minus", "--zero", "--plus"].map((name) => rgb(style.getPropertyValue(name).trim()));
     const colours = new Uint8ClampedArray(511 * 3);
     for (let i = 0; i < 511; i++) {
       const share = (i - 255) / 255;
       const [end, t] = [share < 0 ? minus : plus, Math.abs(share) ** 0.75];
       for (let c = 0; c < 3; c++) colours[3 * i + c] = zero[c] + (end[c] - zero[c]) * t;
     }
-    tables.set(key, colours);
+    tables.set(dark.matches, colours);
   }
-  return tables.get(key);
+  return tables.get(dark.matches);
 }
 
 function rgb(text) {
@@ -25,15 +25,28 @@ function rgb(text) {
 }
 
 /** The colour of a number, as CSS; `largest` and above is the full colour. */
-export function colourOf(node, value, largest) {
-  const colours = table(node);
+export function colourOf(value, largest) {
+  const colours = table();
   const i = 3 * (255 + Math.round(255 * Math.max(-1, Math.min(1, value / largest || 0))));
   return `rgb(${colours[i]} ${colours[i + 1]} ${colours[i + 2]})`;
 }
 
+/** Black or white, whichever is read better on the colour of a number: the larger contrast by WCAG's luminance. */
+export function inkOn(value, largest) {
+  const colours = table();
+  const i = 3 * (255 + Math.round(255 * Math.max(-1, Math.min(1, value / largest || 0))));
+  const [red, green, blue] = [0, 1, 2].map((c) => linear(colours[i + c]));
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000" : "#fff";
+}
+
+/** The same on a grey of 0..255. */
+export const inkOnGrey = (level) => (linear(level) > 0.179 ? "#000" : "#fff");
+
+const linear = (level) => (level <= 10 ? level / 255 / 12.92 : ((level / 255 + 0.055) / 1.055) ** 2.4);
+
 /** Writes a map into ImageData with its left upper corner at (left, top). */
-export function putMap(image, node, map, largest, left = 0, top = 0) {
-  const colours = table(node);
+export function putMap(image, map, largest, left = 0, top = 0) {
+  const colours = table();
   for (let row = 0, index = 0; row < map.height; row++) {
     let to = 4 * ((top + row) * image.width + left);
     for (let column = 0; column < map.width; column++, index++, to += 4) {
@@ -66,7 +79,7 @@ export function drawMap(paint, map, largest, left, top, width, height) {
   Object.assign(scratch, { width: map.width, height: map.height });
   const own = scratch.getContext("2d");
   const image = own.createImageData(map.width, map.height);
-  putMap(image, paint.canvas, map, largest);
+  putMap(image, map, largest);
   own.putImageData(image, 0, 0);
   paint.imageSmoothingEnabled = false;
   paint.drawImage(scratch, left, top, width, height);

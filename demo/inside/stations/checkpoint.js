@@ -41,7 +41,7 @@ export function mount(root, { lab }) {
     );
     const { labels } = lab.view;
     scores.replaceChildren(
-      el("thead", {}, el("tr", {}, el("th"), labels.map((text) => el("th", { scope: "col" }, text)))),
+      el("thead", {}, el("tr", {}, el("td"), labels.map((text) => el("th", { scope: "col" }, text)))),
       el("tbody", {}, ["before", "after"].map((key) => el("tr", {}, el("th", { scope: "row" }, t(`inside.checkpoint.${key}`)), found[key].map((score) => el("td", {}, short(score)))))),
     );
     const furthest = Math.max(...found.before.map((score, index) => Math.abs(score - found.after[index])));

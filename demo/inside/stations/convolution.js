@@ -3,14 +3,13 @@
 import { t } from "../../page/words.js";
 import { convolve, outputSize, PRESETS, products, shrink, window as under } from "../arithmetic.js";
 import { whole } from "../link.js";
-import { colourOf, drawMap, drawPicture, frame, sharp } from "../paint.js";
 import { choice, dragged, el, prose, rich, short, slider, stepper, still } from "../parts.js";
 import { largestOf, mapOf } from "../unpack.js";
+import { drawGiven, drawMade, thumbnail } from "./sliding.js";
 import { createSum } from "./sum.js";
 
 export const name = "convolution";
 const PICTURES = [28, 14, 7, 4]; // pixels of the drawing's side; small ones have room for their numbers
-const SIZE = 380; // of a figure, in its own units
 const FIRST = 260; // milliseconds of the first step; each is a little shorter than the one before
 
 export function mount(root, { lab, link, parameters }) {
@@ -255,8 +254,8 @@ export function mount(root, { lab, link, parameters }) {
   function draw(quick = false) {
     const { kernel, stride, padding } = state;
     const [row, column] = [Math.floor(place / output.width), place % output.width];
-    drawGiven(row, column);
-    drawMade(row, column);
+    drawGiven(given, input, state, output, row, column);
+    drawMade(made, output, filled, row, column);
     if (!output.width || !output.height) return;
     const how = { kernel, stride, padding };
     sum.show({
@@ -277,50 +276,6 @@ export function mount(root, { lab, link, parameters }) {
     });
     given.setAttribute("aria-valuetext", said);
     if (!quick) here.textContent = said;
-  }
-
-  function drawGiven(row, column) {
-    const paint = sharp(given, SIZE, SIZE);
-    const padded = input.width + 2 * state.padding;
-    const cell = SIZE / padded;
-    const style = getComputedStyle(given);
-    paint.fillStyle = style.getPropertyValue("--soft");
-    paint.fillRect(0, 0, SIZE, SIZE);
-    hatch(paint, style.getPropertyValue("--line"));
-    const { shown } = input;
-    const side = shown.width * cell;
-    drawPicture(paint, input.bytes, [1, shown.height, shown.width], state.padding * cell, state.padding * cell, side, side);
-    if (cell > 11) grid(paint, padded, padded, cell, "rgb(128 128 128 / 0.35)");
-    if (cell > 30) numbers(paint, input, cell, state.padding, (value, index) => (shown.values[index] > 0.55 ? "#111" : "#eee"));
-    if (!output.width || !output.height) return;
-    const window = state.kernel * cell;
-    const [left, top] = [column * state.stride * cell, row * state.stride * cell];
-    const largest = Math.max(...state.weights.map(Math.abs)) || 1;
-    paint.globalAlpha = 0.45;
-    state.weights.forEach((weight, index) => {
-      paint.fillStyle = colourOf(given, weight, largest);
-      if (weight) paint.fillRect(left + (index % state.kernel) * cell, top + Math.floor(index / state.kernel) * cell, cell, cell);
-    });
-    paint.globalAlpha = 1;
-    frame(paint, left, top, window, window, 2.5);
-  }
-
-  function drawMade(row, column) {
-    const paint = sharp(made, SIZE, SIZE);
-    paint.clearRect(0, 0, SIZE, SIZE);
-    if (!output.width || !output.height) return;
-    const cell = SIZE / output.width;
-    const { largest } = output;
-    const values = output.values.map((value, index) => (index < filled ? value : 0));
-    drawMap(paint, { ...output, values }, largest, 0, 0, SIZE, SIZE);
-    paint.fillStyle = getComputedStyle(made).getPropertyValue("--soft");
-    const [rows, over] = [Math.floor(filled / output.width), filled % output.width];
-    paint.fillRect(over * cell, rows * cell, SIZE, cell);
-    paint.fillRect(0, (rows + 1) * cell, SIZE, SIZE);
-    const [zero, ink] = ["--zero", "--ink"].map((name) => getComputedStyle(made).getPropertyValue(name));
-    if (cell > 7) grid(paint, output.width, output.height, cell, "rgb(128 128 128 / 0.28)");
-    if (cell > 34) numbers(paint, { ...output, values: output.values.subarray(0, filled) }, cell, 0, (value) => (Math.abs(value) / largest > 0.62 ? zero : ink));
-    frame(paint, column * cell, row * cell, cell, cell, 2.5);
   }
 
   // ---- kernels to choose
@@ -368,47 +323,7 @@ export function mount(root, { lab, link, parameters }) {
   };
 }
 
-function thumbnail(map, size = 26) {
-  const canvas = el("canvas.kernel", { "aria-hidden": "true" });
-  queueMicrotask(() => {
-    const paint = sharp(canvas, size, size);
-    drawMap(paint, map, Math.max(...map.values.map(Math.abs)) || 1, 0, 0, size, size);
-  });
-  canvas.style.width = `${size}px`;
-  return canvas;
-}
-
 function weightsIn(text, kernel) {
   const weights = text?.split("_").map(Number);
   return weights?.length === kernel ** 2 && weights.every((value) => Math.abs(value) <= 1000) ? weights : null;
-}
-
-function grid(paint, across, down, cell, colour) {
-  paint.strokeStyle = colour;
-  paint.lineWidth = 0.6;
-  paint.beginPath();
-  for (let i = 1; i < across; i++) paint.rect(i * cell, 0, 0, down * cell);
-  for (let i = 1; i < down; i++) paint.rect(0, i * cell, across * cell, 0);
-  paint.stroke();
-}
-
-function hatch(paint, colour) {
-  paint.strokeStyle = colour;
-  paint.lineWidth = 2;
-  paint.beginPath();
-  for (let i = -SIZE; i < SIZE; i += 9) {
-    paint.moveTo(i, 0);
-    paint.lineTo(i + SIZE, SIZE);
-  }
-  paint.stroke();
-}
-
-function numbers(paint, map, cell, padding, colour) {
-  paint.textAlign = "center";
-  paint.textBaseline = "middle";
-  paint.font = `${Math.min(15, cell * 0.3)}px ui-monospace, monospace`;
-  map.values.forEach((value, index) => {
-    paint.fillStyle = colour(value, index);
-    paint.fillText(short(value, 1), ((index % map.width) + padding + 0.5) * cell, (Math.floor(index / map.width) + padding + 0.5) * cell);
-  });
 }

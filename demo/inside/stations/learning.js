@@ -44,7 +44,7 @@ export function mount(root, { lab, link, parameters }) {
     ),
     el("h3", {}, t("inside.learning.layers")),
     prose("inside.learning.layers.about"),
-    el("div.workbench", {}, table),
+    el("div.workbench", {}, el("div.wide", {}, table)),
     el("h3", {}, t("inside.learning.silent")),
     prose("inside.learning.silent.about"),
     el("div.workbench", {}, silent),

@@ -121,7 +121,7 @@ export function mount(root, { lab, link, parameters }) {
     const size = width * height;
     order.forEach((at, place) => {
       const values = layer.array.values.subarray(at * size, (at + 1) * size);
-      putMap(image, canvas, { values, width, height }, layer.largest, (place % columns) * width, Math.floor(place / columns) * height);
+      putMap(image, { values, width, height }, layer.largest, (place % columns) * width, Math.floor(place / columns) * height);
     });
     own.putImageData(image, 0, 0);
     order.forEach((_, place) => {

@@ -15,7 +15,7 @@ export function mount(root, { lab, link, parameters }) {
 
   const layers = el("select", { "aria-label": t("inside.modes.layer") });
   const charts = ["before", "evaluation", "training"].map((key) => {
-    const canvas = el("canvas", { role: "img" });
+    const canvas = el("canvas");
     const caption = el("figcaption");
     return { key, canvas, caption, node: el("figure.panel", {}, caption, canvas) };
   });
@@ -35,7 +35,7 @@ export function mount(root, { lab, link, parameters }) {
     seed += 1;
     throwAgain();
   } }, t("inside.modes.again"));
-  const cloud = el("canvas", { role: "img" });
+  const cloud = el("canvas");
   const said = el("p.here", { "aria-live": "polite" });
   const where = el("p.quiet");
   layers.addEventListener("change", () => {
@@ -94,6 +94,7 @@ export function mount(root, { lab, link, parameters }) {
       const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
       const text = t(`inside.modes.${key}`, { mean: short(average(each.means[index])), std: short(average(each.deviations[index])) });
       caption.replaceChildren(...rich(text));
+      canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", text.replaceAll("*", ""));
     });
   }
@@ -143,6 +144,7 @@ export function mount(root, { lab, link, parameters }) {
     const percent = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
     const text = t("inside.modes.here", { answer: labels[answer], wins, count: throws.length, low: percent(Math.min(...shares)), high: percent(Math.max(...shares)), calm: percent(calm[answer]) });
     said.textContent = text;
+    cloud.setAttribute("role", "img");
     cloud.setAttribute("aria-label", text);
     where.textContent = lab.view.dropout ? "" : t("inside.modes.placed");
   }

@@ -2,7 +2,7 @@
 
 import { t } from "../../page/words.js";
 import { total } from "../arithmetic.js";
-import { colourOf } from "../paint.js";
+import { colourOf, inkOn, inkOnGrey } from "../paint.js";
 import { el, short } from "../parts.js";
 
 const TERMS = 12; // written out at most
@@ -45,8 +45,8 @@ export function createSum(weigh) {
   }
 
   function paint(cell, value, largest) {
-    cell.style.background = colourOf(node, value, largest);
-    cell.classList.toggle("strong", Math.abs(value) > 0.5 * largest);
+    cell.style.background = colourOf(value, largest);
+    cell.style.color = inkOn(value, largest);
   }
 
   return {
@@ -54,17 +54,18 @@ export function createSum(weigh) {
     /** kernel; values, greys, weights, products: kernel x kernel numbers each; bias; result; normalised. */
     show({ kernel, values, greys, weights, products, bias, result: sum, normalised }) {
       if (kernel !== size) resize(kernel);
-      const digits = kernel > 4 ? 1 : 2;
+      // in small cells .02 in place of 0.02
+      const figure = (value) => (kernel > 4 ? short(value, Math.abs(value) < 0.995 ? 2 : 1).replace(/^(−?)0\./, "$1.") : short(value));
       const [heaviest, most] = [weights, products].map((each) => Math.max(1e-6, ...each.map(Math.abs)));
       for (let i = 0; i < kernel ** 2; i++) {
         const level = Math.round(255 * greys[i]);
         const [under, weight, product] = grids.map(({ cells }) => cells.children[i]);
-        under.textContent = short(values[i], digits);
+        under.textContent = figure(values[i]);
         under.style.background = `rgb(${level} ${level} ${level})`;
-        under.style.color = level > 140 ? "#111" : "#f4f4f4";
-        if (weight !== document.activeElement) weight.value = weight.dataset.kept = short(weights[i], Number.isInteger(weights[i]) ? 0 : digits);
+        under.style.color = inkOnGrey(level);
+        if (weight !== document.activeElement) weight.value = weight.dataset.kept = Number.isInteger(weights[i]) ? short(weights[i], 0) : figure(weights[i]);
         paint(weight, weights[i], heaviest);
-        product.textContent = short(products[i], digits);
+        product.textContent = figure(products[i]);
         paint(product, products[i], most);
       }
       result.textContent = short(sum);
