@@ -21,12 +21,12 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from demo.limits import RunLimits
-from demo.training.store import Store
 from train.task import Message, Recipe
 
 if TYPE_CHECKING:
     from demo.training.runner import Training
     from demo.training.settings import Settings
+    from demo.training.store import Store
 
 log = logging.getLogger(__name__)
 HERE = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true") and bool(importlib.util.find_spec("spaces"))
@@ -110,7 +110,7 @@ class _Kept:
         return data
 
 
-def train_there(training: "Training", store: Store, run: Callable[..., Iterator[Part]] = run_there) -> None:
+def train_there(training: "Training", store: "Store", run: Callable[..., Iterator[Part]] = run_there) -> None:
     """The whole of a training on the GPU, in the thread that calls. What goes wrong is said in the events."""
     network, end = None, {}
     training.enter("loading")
