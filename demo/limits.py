@@ -49,6 +49,7 @@ class RunLimits:
     """Of trainings: how many, how long, how large."""
 
     seconds: float = limit("TRAIN_SECONDS", 120.0, "seconds", "the line: a run ends then and keeps what it learned")
+    gpu_seconds: float = limit("TRAIN_GPU_SECONDS", 60.0, "seconds", "a visitor's daily share of a ZeroGPU Space's GPU")
     slots: int = limit("TRAIN_SLOTS", 1, "at once in all", "the processor")
     line: int = limit("TRAIN_LINE", 20, "waiting in all", "people's patience")
     each: int = limit("TRAIN_EACH", 8, "running or waiting a visitor", "the others' place in the line")

@@ -30,7 +30,6 @@ from demo.wire import (
     sentence,
 )
 from train.answer.reading import Reading
-from train.predict import answer
 from train.task import MNIST, UsageError
 
 if TYPE_CHECKING:
@@ -119,6 +118,8 @@ def read_picture(body: bytes) -> dict:
 
 def read_number(data: bytes) -> dict:
     """What `/digit` answers to a picture file's bytes."""
+    from train.predict import answer  # only now: it is the command line's, which loads torch
+
     readings = digit_reader().read(data)
     whole = answer(readings)
     return {

@@ -1,13 +1,14 @@
 """All that the training tab offers, and the limits it shows."""
 
 from demo.limits import RunLimits
+from demo.training import zero
 from demo.training.settings import OPTIMIZERS, SCHEDULES, networks
 from train.learn.augment import AUGMENTATIONS
 from train.task import TASKS
 
 OF_A_RECIPE = ("explanation", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
                "share", "seed")  # fmt: skip
-OF_THE_LIMITS = ("seconds", "epochs", "batch_size", "parameters", "pause", "pause_when_awaited")
+OF_THE_LIMITS = ("seconds", "gpu_seconds", "epochs", "batch_size", "parameters", "pause", "pause_when_awaited")
 
 
 def choices(limits: RunLimits) -> dict:
@@ -27,5 +28,6 @@ def choices(limits: RunLimits) -> dict:
         "optimizers": OPTIMIZERS,
         "schedules": SCHEDULES,
         "augmentations": list(AUGMENTATIONS),
+        "gpu": zero.HERE,
         "limits": {name: getattr(limits, name) for name in OF_THE_LIMITS},
     }

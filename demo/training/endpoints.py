@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
 from demo.host import host_of, visitor_of
+from demo.training import zero
 from demo.turns import Turn
 from demo.wire import BadRequest, answered, body_of, parse, sentence
 from train.task import UsageError
@@ -34,6 +35,8 @@ def routes(app: FastAPI) -> None:
         wire, shop = parse(await body_of(request, host.limits.body)), await opened()
         pace = wire.pop("pace", "run")
         training = shop.Training(shop.read_settings(wire, shop.limits), shop.limits, visitor_of(request.scope))
+        if zero.HERE:
+            training.asked = gr.Request(request), app.get_blocks()
         training.steer(pace)
         shop.slots.check(training.visitor)
         return _stream(shop, training)
@@ -64,7 +67,10 @@ def routes(app: FastAPI) -> None:
         if network not in shop.networks(task):
             raise BadRequest("There is no such network.", code="settings.no_network")
         options = shop.read_options(task, wire.get("options", {})) if network == "custom" else {}
-        return JSONResponse(shop.layer_table(task, network, options, shop.limits))
+        answer = shop.layer_table(task, network, options, shop.limits)
+        if wire.get("gpu"):
+            answer["gpu_seconds"] = shop.read_settings(wire, shop.limits).gpu_seconds
+        return JSONResponse(answer)
 
     @app.get("/train/choices", include_in_schema=False)
     async def offered() -> JSONResponse:
@@ -123,7 +129,7 @@ def api(app: gr.Server) -> None:
         Args:
             settings: {"task": "mnist" or "asl", "recipe": "best", "sprint" or "lesson"} and, in place of the recipe's
                 own, any of network, epochs, batch_size, learning_rate, optimizer, schedule, augment, share, seed,
-                options.
+                options, gpu (on a Space that lends one).
 
         Returns:
             JSON objects whose "kind" says what they tell: run, line, state, point, epoch, and at last end.
@@ -132,6 +138,8 @@ def api(app: gr.Server) -> None:
         try:
             wanted = shop.read_settings(settings, shop.limits)
             training = shop.Training(wanted, shop.limits, visitor_of(request.request.scope))
+            if zero.HERE:
+                training.asked = request, app.get_blocks()
             shop.slots.check(training.visitor)
         except UsageError as error:
             raise gr.Error(sentence(error), print_exception=False) from None

@@ -94,6 +94,7 @@ export function createForm(root, choices, { missing, started }) {
     for (const name of FIELDS) settings[name] = field(name).tagName === "SELECT" ? field(name).value : number(name);
     settings.share /= 100;
     if (settings.network === "custom") settings.options = options();
+    if (field("gpu").checked) settings.gpu = true;
     return settings;
   }
 
@@ -107,12 +108,13 @@ export function createForm(root, choices, { missing, started }) {
   async function showLayers() {
     const mine = ++asked;
     const settings = read();
-    const body = { task: settings.task, network: settings.network, options: settings.options };
+    const body = choices.gpu ? { ...settings, gpu: true } : { task: settings.task, network: settings.network, options: settings.options };
     const reply = await post("train/layers", body, {}, "train.failed").then((reply) => reply.json()).catch((error) => error);
     if (mine !== asked) return; // overtaken
     const failed = reply instanceof Error;
     sayTold(wrong, failed ? reply : null);
     form.querySelector(".layers").classList.toggle("stale", failed);
+    if (choices.gpu) say(form.querySelector(".gpu-cost"), failed ? "" : "train.gpu.cost", { seconds: reply.gpu_seconds });
     say(form.querySelector(".size"), failed ? "" : "train.layers.size", { count: reply.parameters });
     if (!failed) form.querySelector(".layers").replaceChildren(layerTable(reply));
     root.dataset.layers = failed ? "wrong" : reply.parameters;
@@ -160,6 +162,7 @@ export function createForm(root, choices, { missing, started }) {
     update();
   }
 
+  for (const each of form.querySelectorAll(".gpu")) each.hidden = !choices.gpu;
   fill(field("optimizer"), choices.optimizers, (name) => `optimizer.${name}`);
   fill(field("schedule"), choices.schedules, (name) => `schedule.${name}`);
   fill(field("augment"), choices.augmentations, (name) => `augment.${name}`);

@@ -2,6 +2,7 @@
 
 import { Trouble, ask, post } from "../page/server.js";
 import { number, percent, say, t, write } from "../page/words.js";
+import { quota } from "./quota.js";
 
 const BACK = 600_000; // milliseconds for which a run whose connection dropped is looked for
 const WHY = { stop: "stopped", gone: "gone", deadline: "deadline", pause: "pause" };
@@ -39,7 +40,9 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     const mine = begin();
     state("starting");
     try {
-      const reply = await post("train/run", { ...settings, pace }, { signal: mine.abort.signal }, "train.failed");
+      const options = { signal: mine.abort.signal };
+      if (settings.gpu) options.headers = { "Content-Type": "application/json", ...(await quota()) };
+      const reply = await post("train/run", { ...settings, pace }, options, "train.failed");
       mine.run = runs.add({ ...settings });
       sights.clear();
       await listen(mine, reply);

@@ -35,6 +35,7 @@ class Training:
         self.awaited = False  # somebody stands in line for this slot
         self.best: float | None = None  # validation accuracy after an epoch, 0..1
         self.estimate: float | None = None  # of it, between epochs
+        self.asked: tuple | None = None  # on a ZeroGPU Space: Gradio's request and blocks, for its quota
         self._wish = "run"  # or pause, step
         self._end = ""  # why it shall end: stop, gone, deadline
         self._wake = threading.Condition()
@@ -50,6 +51,8 @@ class Training:
         if wish == "stop":
             self.end("stop")
             return
+        if wish in ("pause", "step") and self.settings.gpu_seconds:
+            raise BadRequest("A run on the GPU does not wait: its seconds are counted.", code="run.gpu_pause")
         with self._wake:
             self._wish = wish
             self._wake.notify_all()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from demo.limits import RunLimits
+from demo.training import zero
 from demo.wire import BadRequest
 from train.learn.augment import AUGMENTATIONS
 from train.learn.layer_table import layers
@@ -15,7 +16,7 @@ from train.task import TASKS, Recipe, Task, UsageError
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "onecycle")
 KNOWN = ("task", "recipe", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
-         "share", "seed", "options")  # fmt: skip
+         "share", "seed", "options", "gpu")  # fmt: skip
 EDITABLE = ("channels", "kernel", "batchnorm", "dropout", "hidden")  # options of a network of one's own
 
 
@@ -28,12 +29,14 @@ class Settings:
     seed: int
     parameters: int  # of the network
     multiplications: int  # for one image
+    gpu_seconds: int = 0  # of the GPU that a ZeroGPU Space lends; 0: trained in this process
 
 
 def read_settings(wire: dict, limits: RunLimits) -> Settings:
     """The settings in a JSON object; what is left out is as in the recipe. Raises UsageError in plain words.
 
-    Keys: task, recipe, network, epochs, batch_size, learning_rate, optimizer, schedule, augment, share, seed, options.
+    Keys: task, recipe, network, epochs, batch_size, learning_rate, optimizer, schedule, augment, share, seed, options,
+    gpu (true or false; only on a Space that lends one).
     """
     if not isinstance(wire, dict):
         raise BadRequest(
@@ -67,7 +70,17 @@ def read_settings(wire: dict, limits: RunLimits) -> Settings:
             batch=recipe.batch_size,
             most=most,
         )
-    return Settings(task, recipe, seed, table["parameters"], table["multiplications"])
+    seconds = zero.seconds_for(recipe, table["multiplications"], limits) if _gpu(wire) else 0
+    return Settings(task, recipe, seed, table["parameters"], table["multiplications"], seconds)
+
+
+def _gpu(wire: dict) -> bool:
+    wanted = wire.get("gpu", False)
+    if not isinstance(wanted, bool):
+        raise BadRequest("{name} must be true or false.", code="settings.bool", name="gpu")
+    if wanted and not zero.HERE:
+        raise BadRequest("There is no GPU to be lent here.", code="settings.gpu")
+    return wanted
 
 
 def task_of(wire: dict) -> Task:

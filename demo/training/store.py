@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import nn
@@ -23,11 +24,18 @@ class Store:
 
     def keep(self, run: str, model: nn.Module, metadata: Metadata) -> None:
         """Write the network of a run; another one of the same run is replaced."""
+        self._write(run, lambda path: checkpoint.save(path, model, metadata))
+
+    def keep_file(self, run: str, data: bytes) -> None:
+        """As `keep`, for a network that is a checkpoint's bytes already."""
+        self._write(run, lambda path: checkpoint.write(path, data))
+
+    def _write(self, run: str, write: Callable[[Path], None]) -> None:
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="digits-and-signs-runs-"))
             path = self._folder / f"{run}.safetensors"
-            checkpoint.save(path, model, metadata)
+            write(path)
             self._kept.pop(run, None)
             self._kept[run] = path.stat().st_size
             while len(self._kept) > self.most_runs or sum(self._kept.values()) > self.most_bytes:

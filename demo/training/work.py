@@ -63,8 +63,13 @@ class Glimpse:
         return loss, sum(measure.correct for _, measure in self.last) / count
 
 
-def train(training: Training, load: Callable[..., Splits], plan: Plan, store: Store) -> None:
-    """The whole of a training, in the thread that calls. What goes wrong is said in the events, never raised."""
+def train(
+    training: Training, load: Callable[..., Splits], plan: Plan, store: Store, keep_every: float = math.inf
+) -> None:
+    """The whole of a training, in the thread that calls. What goes wrong is said in the events, never raised.
+
+    The network is kept at the end; also after so many seconds, again and again, where it may be cut off before.
+    """
     settings = training.settings
     state, message, run, splits = "finished", "", None, None
     training.enter("loading")
@@ -79,7 +84,8 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
         run = Run(settings.task, training.settings.recipe, seed=settings.seed, plan=plan, fuse=fuse)
         training.enter("training")
         with _interruptible(run, training.check):
-            _watch(training, run, splits)
+            for _ in _every(keep_every, _watched(training, run, splits)):
+                store.keep(training.id, run.result, _metadata(training, _epochs(run, splits), run, splits))
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
@@ -92,7 +98,7 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     if run is None or not run.steps_done:
         training.finish(state, message)
         return
-    kept, epochs = True, run.steps_done / math.ceil(len(splits.train) / run.recipe.batch_size)
+    kept, epochs = True, _epochs(run, splits)
     try:
         store.keep(training.id, run.result.eval(), _metadata(training, epochs, run, splits))
     except OSError:
@@ -143,7 +149,20 @@ def _metadata(training: Training, epochs: float, run: Run, splits: Splits) -> Me
     )
 
 
-def _watch(training: Training, run: Run, splits: Splits) -> None:
+def _epochs(run: Run, splits: Splits) -> float:
+    return run.steps_done / math.ceil(len(splits.train) / run.recipe.batch_size)
+
+
+def _every(seconds: float, events: Iterator[Event]) -> Iterator[Event]:
+    """One event every so many seconds; all are run through."""
+    last = time.monotonic()
+    for event in events:
+        if time.monotonic() - last >= seconds:
+            yield event
+            last = time.monotonic()
+
+
+def _watched(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
     """Trains, and says what there is to see. Raises Ended when it is time to end."""
     glimpse, filters_at = Glimpse(run, splits), 0.0
     for event in _steered(training, run, splits):
@@ -158,6 +177,7 @@ def _watch(training: Training, run: Run, splits: Splits) -> None:
             training.say("stuck", message=str(event.message), code=event.message.code)
         else:
             _say_epoch(training, event, run, splits)
+        yield event
 
 
 def _steered(training: Training, run: Run, splits: Splits) -> Iterator[Event]:

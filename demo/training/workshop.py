@@ -4,9 +4,9 @@ This module loads torch, which takes seconds and hundreds of megabytes: `endpoin
 """
 
 import atexit
-from functools import partial
 
 from demo.limits import RunLimits
+from demo.training import zero
 from demo.training.both import try_both
 from demo.training.choices import choices
 from demo.training.data import Shelf
@@ -27,8 +27,18 @@ __all__ = ["Training", "choices", "follow", "get_ready", "keep_onnx", "layer_tab
 limits = RunLimits()
 store = Store(limits.kept, limits.kept_bytes)
 shelf = Shelf()
-how = plan()
-slots = Slots(limits, partial(train, load=shelf.splits, plan=how, store=store))
+how = plan("cpu" if zero.HERE else "auto")  # there, `spaces` tells this process of a GPU that it does not have
+
+
+def work(training: Training) -> None:
+    """A run, here or on the GPU that a Space lends."""
+    if training.settings.gpu_seconds:
+        zero.train_there(training, store)
+    else:
+        train(training, shelf.splits, how, store)
+
+
+slots = Slots(limits, work)
 
 
 @atexit.register
