@@ -7,6 +7,7 @@ Gradio's API engine carries the named endpoints /digit, /sign and /train, with q
 import argparse
 import atexit
 import contextlib
+import html
 import os
 import signal
 import socket
@@ -41,6 +42,7 @@ FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are ser
 SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".webp", ".woff2", ".glb"}
 ASSETS = shipped("assets")
 SHOWN = ("hand", "signs")  # of the assets
+PREVIEW = "static/page/preview.png"  # a picture of the page, for links to it
 
 
 class Server(gr.Server):
@@ -116,7 +118,10 @@ def home(request: Request) -> Response:
         return FileResponse(DEMO / "page" / "index.html", headers={"Cache-Control": "no-cache"})
     language = language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
     headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language", "Content-Language": language}
-    return HTMLResponse(page(language), headers=headers)
+    # a preview's picture is fetched by other sites, which need its whole address
+    space = os.environ.get("SPACE_HOST")
+    picture = html.escape((f"https://{space}/" if space else str(request.base_url)) + PREVIEW)
+    return HTMLResponse(page(language).replace(f'content="{PREVIEW}"', f'content="{picture}"'), headers=headers)
 
 
 def names_of(bound: str) -> set[str]:

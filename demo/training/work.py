@@ -83,7 +83,7 @@ def train(training: Training, load: Callable[..., Splits], plan: Plan, store: St
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
-        state, message = "failed", getattr(error, "message", str(error))
+        state, message = "failed", getattr(error, "message", error.args[0])
     except Exception:
         log.exception("a training failed")
         state = "failed"
