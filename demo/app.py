@@ -157,9 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--port", type=int, help=f"default: GRADIO_SERVER_PORT, else {PORT}")
-    parser.add_argument(
-        "--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets a class in, and shows a QR code"
-    )
+    parser.add_argument("--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets a class in")
     parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers, for 72 hours")
     parser.add_argument("--ssl-certfile", help="serve https, which a camera needs on other machines")
     parser.add_argument("--ssl-keyfile", help="the certificate's key")

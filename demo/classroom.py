@@ -7,8 +7,8 @@ import segno
 
 EVERYWHERE = ("0.0.0.0", "::", "")
 WITHOUT_HTTPS = (
-    "Browsers give the camera to secure pages only. Over http:// a class can choose photos; for the camera, start with\n"
-    "--ssl-certfile and --ssl-keyfile, as --help says."
+    "Browsers give the camera to secure pages only. Over http:// a class can choose photos; for the camera, start\n"
+    "with --ssl-certfile and --ssl-keyfile, as --help says."
 )
 
 
