@@ -7,6 +7,7 @@ Gradio's API engine carries the named endpoints /digit, /sign and /train, with q
 import argparse
 import atexit
 import contextlib
+import html
 import os
 import signal
 import socket
@@ -26,6 +27,7 @@ if __package__ is None or __package__ == "":  # started as a file, `python demo/
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from demo import draw, inside, signs, training
+from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
@@ -41,6 +43,16 @@ FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are ser
 SUFFIXES = {".html", ".css", ".js", ".json", ".svg", ".png", ".webp", ".woff2", ".glb"}
 ASSETS = shipped("assets")
 SHOWN = ("hand", "signs")  # of the assets
+PREVIEW = "static/page/preview.png"  # a picture of the page, for links to it
+
+
+CAMERA = """\
+Why https: Browsers give the camera to secure pages only, which are those on this machine (http://127.0.0.1) and those
+by https. Other machines, such as a class's phones, can choose photos over http; for their cameras make a certificate
+  openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=class -keyout key.pem -out cert.pem
+and start with
+  python -m demo --host 0.0.0.0 --ssl-certfile cert.pem --ssl-keyfile key.pem
+Browsers warn of a certificate that nobody vouches for: choose to go on."""
 
 
 class Server(gr.Server):
@@ -116,7 +128,10 @@ def home(request: Request) -> Response:
         return FileResponse(DEMO / "page" / "index.html", headers={"Cache-Control": "no-cache"})
     language = language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
     headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language", "Content-Language": language}
-    return HTMLResponse(page(language), headers=headers)
+    # a preview's picture is fetched by other sites, which need its whole address
+    space = os.environ.get("SPACE_HOST")
+    picture = html.escape((f"https://{space}/" if space else str(request.base_url)) + PREVIEW)
+    return HTMLResponse(page(language).replace(f'content="{PREVIEW}"', f'content="{picture}"'), headers=headers)
 
 
 def names_of(bound: str) -> set[str]:
@@ -137,9 +152,12 @@ def names_of(bound: str) -> set[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Start the server and run it until Ctrl-C; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m demo", description="Start the demo in the browser.")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Start the demo in the browser.", epilog=CAMERA,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--port", type=int, help=f"default: GRADIO_SERVER_PORT, else {PORT}")
-    parser.add_argument("--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets other machines in")
+    parser.add_argument("--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets a class in")
     parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers, for 72 hours")
     parser.add_argument("--ssl-certfile", help="serve https, which a camera needs on other machines")
     parser.add_argument("--ssl-keyfile", help="the certificate's key")
@@ -184,6 +202,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     limit_connections(app.get_blocks().server.config, app.state.host.limits)
     print(f"* Running on {local}" + (f" and on {shared}" if shared else ""), flush=True)
+    if told := invitation(bound, port, bool(options.ssl_certfile)):
+        print(told, flush=True)
     draw.warm()
     try:
         threading.Event().wait()

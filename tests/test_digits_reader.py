@@ -9,6 +9,7 @@ from PIL import Image
 
 from train.data.pictures import PictureError
 from train.digits import reader as reader_file
+from train.digits.parts import unlike_digits
 from train.digits.pieces import MOST_PAIRS
 from train.digits.reader import LONGEST_PATH, DigitReader
 from train.digits.scribbles import letter, scribble
@@ -107,6 +108,36 @@ def test_a_dot_is_no_digit(reader):
         assert not confident(reader.read_strokes(dot, SIZE))
         assert not confident(reader.read(draw(dot, SIZE, radius, 0, 255)))
     assert reader.read_strokes([], SIZE)[0].note and reader.read_strokes([np.zeros((0, 2))], SIZE)[0].label is None
+
+
+def around(x, y, radius, turns=1.0, inner=None, begin=0.0, count=60):
+    """A circle, or a spiral from the inner radius out to the outer one."""
+    angles = begin + np.linspace(0, 2 * np.pi * turns, count)
+    radii = np.linspace(radius if inner is None else inner, radius, count)
+    return np.stack([x + radii * np.cos(angles), y + radii * np.sin(angles)], axis=1)
+
+
+def faces():
+    mouth = around(140, 150, 45, turns=0.4, begin=0.3)
+    for eye in (1, 6, 12):
+        for outline in (around(140, 140, 100), around(140, 140, 100, turns=0.9)):
+            yield [outline, around(105, 110, eye), around(175, 110, eye), mouth]
+
+
+def test_a_face_is_no_digit(reader):
+    for face in faces():
+        assert label(reader.read_strokes(face, SIZE)).strip("?") == ""
+        assert not confident(reader.read(draw(face, SIZE, 7, 0, 255)))
+
+
+def test_a_spiral_is_no_digit(reader):
+    spirals = [[around(140, 140, 100, turns, 5, begin)] for turns in (1.75, 2, 2.5, 3, 4) for begin in (0, 1.5, 3, 4.5)]
+    assert not any(confident(reader.read_strokes(spiral, SIZE)) for spiral in spirals)
+
+
+def test_digits_have_no_part_within_another_and_do_not_wind(reader):
+    for digit in "0123456789":
+        assert not unlike_digits(redraw(strokes_of(digit)))
 
 
 def test_scribbles_and_letters_get_no_confident_answer(reader):

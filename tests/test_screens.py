@@ -5,16 +5,22 @@ axe-core comes from npm: npm install --prefix tests/js --no-package-lock
 
 import os
 import re
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
-READY = {"draw": ".draw.ready", "sign": ".signs.ready", "train": ".train.ready"}
+READY = {
+    "draw": ".draw.ready",
+    "sign": ".signs.ready",
+    "train": ".train.ready",
+    "inside": ".inside[data-state=seen] .station .body > *",
+}
 LANGUAGES = ("en", "zh-TW")
 # what is the same in Chinese: names, units and terms that Taiwan's lessons write in English
 LATIN = re.compile(
-    r"ASL|CNN|EN|MIT|JavaScript|CSV|ONNX|BatchNorm|Dropout|Adam|AdamW|SGD|torch\.compile|train_mnist_fast|epoch"
+    r"ASL|CNN|MNIST|Home|EN|MIT|JavaScript|CSV|ONNX|BatchNorm|Dropout|Adam|AdamW|SGD|torch\.compile|train_mnist_fast|epoch"
     r"|one cycle|Conv2d|ReLU|MaxPool2d|Flatten|Linear|BatchNorm2d|Dropout \d|Ctrl|Shift|Del|J|Z|[A-Z]\b|https?://\S+|python\b.*"
 )
 
@@ -47,8 +53,10 @@ def test_nothing_runs_off_the_screen(browser, app_url, tab, language):
         wide = page.evaluate("() => document.documentElement.scrollWidth")
         out = page.eval_on_selector_all(
             "[role=tab], main button, main select, main input, footer button",
-            """all => all.filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth + 1
-                && !each.closest('.scroll, .tiles')).map(each => each.outerHTML)""",
+            """all => { const scrolled = each => each && (/auto|scroll/.test(getComputedStyle(each).overflowX)
+                    || scrolled(each.parentElement));
+                return all.filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth + 1
+                    && !scrolled(each.parentElement)).map(each => each.outerHTML) }""",
         )
         assert wide <= width and out == [], (width, wide, out)
     page.context.close()
@@ -117,6 +125,18 @@ def test_in_chinese_no_english_is_left(browser, app_url, tab):
     page = opened(browser, app_url, tab, language="zh-TW")
     assert page.get_attribute("html", "lang") == "zh-TW"
     busy(page, tab)
+    if tab == "inside":  # its terms are given in English as well, its code is code; whole sentences are not English
+        for station in page.eval_on_selector_all(".inside .line a", "all => all.map(each => each.dataset.station)"):
+            page.click(f".inside .line [data-station={station}]")
+            page.wait_for_selector(f".inside .station[data-station={station}] .body > *")
+            text = page.evaluate(
+                """() => { const copy = document.querySelector('main').cloneNode(true);
+                copy.querySelectorAll('code, pre, svg, [hidden]').forEach(each => each.remove());
+                return copy.innerText }"""
+            )
+            assert re.findall(r"[A-Za-z]{2,}(?:[ ,]+[A-Za-z]+){3,}", LATIN.sub("", text)) == [], station
+        page.context.close()
+        return
     seen = page.evaluate(
         """() => [document.title, document.body.innerText,
             ...[...document.querySelectorAll('[aria-label], [title], [placeholder]')]
@@ -125,6 +145,48 @@ def test_in_chinese_no_english_is_left(browser, app_url, tab):
     left = [each for text in seen for each in re.findall(r"[A-Za-z]{3,}(?: [A-Za-z]+)*", LATIN.sub("", text))]
     assert left == []
     page.context.close()
+
+
+@pytest.mark.parametrize("tab, station", [("draw", "convolution"), ("sign", "maps"), ("train", "learning")])
+def test_how_does_this_work_leads_into_look_inside(browser, app_url, tab, station):
+    page = opened(browser, app_url, tab)
+    page.locator(f"#{tab}").get_by_role("link", name="How does this work?").click()
+    page.wait_for_selector(f".inside[data-state=seen] .station[data-station={station}]")
+    assert "tab=inside" in page.url and f"station={station}" in page.url
+    page.context.close()
+
+
+def test_a_shared_address_says_what_is_seen(browser, app_url):
+    page = opened(browser, app_url, "draw")
+    page.evaluate(
+        """() => Object.defineProperty(navigator, 'clipboard',
+            { value: { writeText: async (text) => { window.copied = text } } })"""
+    )
+    busy(page, "draw")
+    page.locator("[data-share]").click()
+    page.wait_for_function("() => window.copied")
+    page.goto(page.evaluate("() => window.copied"))
+    page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '2026'")
+    page.goto(f"{app_url}?tab=train")
+    page.wait_for_selector(READY["train"])
+    page.evaluate(
+        """() => Object.defineProperty(navigator, 'clipboard',
+            { value: { writeText: async (text) => { window.copied = text } } })"""
+    )
+    page.fill(".train [name=epochs]", "7")
+    page.locator("[data-share]").click()
+    page.wait_for_function("() => window.copied")
+    assert "epochs=7" in page.evaluate("() => window.copied")
+    page.context.close()
+
+
+def test_a_link_to_the_page_has_a_preview(app_url):
+    with urllib.request.urlopen(app_url) as reply:
+        text = reply.read().decode()
+    picture = re.search('og:image" content="([^"]+)"', text)[1]
+    assert picture.startswith(app_url)
+    with urllib.request.urlopen(picture) as reply:
+        assert reply.headers["Content-Type"] == "image/png" and len(reply.read()) < 150_000
 
 
 def test_the_language_is_switched_in_place_and_remembered(browser, app_url):

@@ -1,7 +1,9 @@
 // Puts the Draw tab together: the pad, what is asked about it, and the answer.
 
 import { say, sayTold, write } from "../page/words.js";
+import { packStrokes, unpackStrokes } from "../inside/link.js";
 import { seeInside } from "../inside/open.js";
+import { addressOf, tabIn } from "../page/tabs.js";
 import { createAnswer } from "./answer.js";
 import { createAsker } from "./ask.js";
 import { EXAMPLES } from "./examples.js";
@@ -180,6 +182,13 @@ export function mount(panel) {
     });
   }
 
+  document.addEventListener("share", ({ detail }) => {
+    if (!onScreen()) return;
+    detail.url = new URL(addressOf(location.href, "draw"));
+    if (pad.strokes().length) detail.url.searchParams.set("drawing", packStrokes(pad.strokes().map(({ points }) => simplify(points))));
+    else detail.url.searchParams.delete("drawing");
+  });
+
   createKeyPen(canvas, $(".cross"), pad, (key) => say($(".spoken"), key));
   // ink follows the page between light and dark, and the screen's sharpness
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(pad.redraw));
@@ -189,6 +198,8 @@ export function mount(panel) {
   }
   setBrush(widths[1]);
   root.classList.add("blank", "ready");
+  const shared = unpackStrokes(new URL(location.href).searchParams.get("drawing") ?? "");
+  if (shared && tabIn(location.href) !== "inside") pad.put(shared);
 }
 
 /** A picture that this browser cannot show (HEIC, TIFF) is read by the server all the same. */

@@ -1,5 +1,6 @@
 // Starts the page: its language, its tabs, and what is around them.
 
+import { seeInside } from "../inside/open.js";
 import { address } from "./server.js";
 import { createTabs, tabIn } from "./tabs.js";
 import { begin, say, setLanguage } from "./words.js";
@@ -32,11 +33,20 @@ document.querySelector(".languages").addEventListener("click", (event) => {
 for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
 
 document.addEventListener("click", async (event) => {
+  const how = event.target.closest("a[data-inside]");
+  if (how && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+    event.preventDefault();
+    seeInside({ station: how.dataset.inside, network: how.dataset.network });
+  }
   const opener = event.target.closest("[data-open]");
   if (opener) document.getElementById(opener.dataset.open).showModal();
   const button = event.target.closest("[data-share]");
   if (!button) return;
-  const shared = await (navigator.share?.({ title: document.title, url: location.href }) ?? navigator.clipboard.writeText(location.href))
+  // the tab that is open adds what it shows: a drawing, settings
+  const seen = { url: new URL(location.href) };
+  document.dispatchEvent(new CustomEvent("share", { detail: seen }));
+  const url = seen.url.href;
+  const shared = await (navigator.share?.({ title: document.title, url }) ?? navigator.clipboard.writeText(url))
     .then(() => true, () => false);
   if (!shared || navigator.share) return;
   say(button, "page.copied");

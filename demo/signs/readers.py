@@ -51,7 +51,7 @@ def _load(network: str):
     try:
         from train.hands.reader import SignReader
     except ImportError as error:
-        raise NotReady("this copy of the program has no photo network") from error
+        raise NotReady("This copy of the program has no photo network.", code="sign.no_photos") from error
     return SignReader()
 
 

@@ -110,6 +110,7 @@ export async function mount(section) {
       copied(button("link"), "train.link", form.link());
     },
   };
+  document.addEventListener("share", ({ detail }) => section.hidden || (detail.url = new URL(form.link())));
   root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
   for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("change", plot);
   const redraw = () => [...Object.values(charts), sights, trial].forEach((each) => each.redraw());

@@ -89,7 +89,7 @@ def train(
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
-        state, message = "failed", getattr(error, "message", str(error))
+        state, message = "failed", getattr(error, "message", error.args[0])
     except Exception:
         log.exception("a training failed")
         state = "failed"

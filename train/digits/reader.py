@@ -13,6 +13,7 @@ from train.answer.reading import Reading, class_activation, ranked, refused
 from train.data.pictures import open_picture
 from train.digits.ink import LONGEST, find_ink
 from train.digits.normalise import even_out, upright_line
+from train.digits.parts import unlike_digits
 from train.digits.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
 from train.digits.strokes import extent, path_length, redraw
 from train.learn import checkpoint
@@ -203,6 +204,8 @@ class DigitReader:
         about = {"top": top, "seen": seen, "heat": heat, "box": box}
         # whatever it says of it, it saw little that digits have; but in a plain line there is little to see
         if strength < self.about.faint_below and not upright_line(seen):
+            return Reading(None, confidence, note=NO_DIGIT, **about)
+        if confidence >= self.about.unsure_below and unlike_digits(seen):
             return Reading(None, confidence, note=NO_DIGIT, **about)
         if confidence < self.about.unsure_below:
             torn = confidence + second_confidence > TORN

@@ -15,7 +15,7 @@ from train.learn.randomness import generator_for
 from train.learn.run import Run
 from train.learn.step import TrainingStep, precision, to_input
 from train.learn.stuck import Stuck, StuckWatch
-from train.task import Task
+from train.task import Message, Task
 
 
 class TrainingStopped(RuntimeError):
@@ -166,8 +166,12 @@ def _check_finite(run: Run, loss: float) -> None:
             run.average.load_state_dict({n[len(prefix) :]: t for n, t in run.good.items() if n.startswith(prefix)})
     run.model.eval()
     raise TrainingStopped(
-        "The loss is no longer a number: the weights grew without bound. The last good weights are kept. "
-        f"Try a smaller learning rate than {run.recipe.learning_rate:g}."
+        Message(
+            "The loss is no longer a number: the weights grew without bound. The last good weights are kept. "
+            "Try a smaller learning rate than {rate}.",
+            code="training.diverged",
+            rate=f"{run.recipe.learning_rate:g}",
+        )
     )
 
 

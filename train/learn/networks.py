@@ -187,17 +187,22 @@ def _check_conv_net(channels, kernel, batchnorm, dropout, hidden) -> None:
     """Raises UsageError for a value that ConvNet cannot take."""
     if not isinstance(channels, tuple) or not 1 <= len(channels) <= 8:
         raise UsageError("a network has 1 to 8 blocks, with a number of channels for each", code="network.blocks")
-    for what, value, most in [
-        *((f"channels of block {block}", maps, 512) for block, maps in enumerate(channels, 1)),
-        ("kernel", kernel, 15),
-        ("hidden units", hidden, 4096),
-    ]:
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise UsageError(f"{what} must be a whole number from 1 to {most}, not {value!r}")
+    if not all(_counts(maps, 512) for maps in channels):
+        raise UsageError(
+            "channels must be whole numbers from 1 to {most}, one for each block", code="network.channels", most=512
+        )
+    if not _counts(kernel, 15):
+        raise UsageError("the kernel must be a whole number from 1 to {most}", code="network.kernel", most=15)
+    if not _counts(hidden, 4096):
+        raise UsageError("hidden units must be a whole number from 1 to {most}", code="network.hidden", most=4096)
     if isinstance(dropout, bool) or not isinstance(dropout, int | float) or not 0 <= dropout <= 0.9:
-        raise UsageError(f"dropout must be from 0 to 0.9, not {dropout!r}")
+        raise UsageError("dropout must be a number from 0 to 0.9", code="network.dropout")
     if not isinstance(batchnorm, bool):
-        raise UsageError(f"batchnorm must be on or off, not {batchnorm!r}")
+        raise UsageError("batchnorm must be on or off", code="network.batchnorm")
+
+
+def _counts(value, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 # Names in checkpoints and recipes; "module:Class" is imported when it is first built, so that a digit network does not
