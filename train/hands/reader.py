@@ -164,7 +164,7 @@ class SignReader:
         Early ones, 48 x 48, because the last ones, 6 x 6, hold the whole hand in every cell.
         """
         backbone = self.model.backbone
-        inputs = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        inputs = torch.tensor(crops).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode(False), torch.no_grad():
             maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(inputs)))
         maps.requires_grad_(True)
@@ -184,10 +184,15 @@ class SignReader:
         other = float(shares[self.other]) if self.other is not None else 0.0
         nothing = float(shares[self.nothing]) if self.nothing is not None else 0.0
         if nothing > max(confidence, other, 0.5):
-            return refused(NO_HAND, seen=seen, heat=heat, box=box)
+            return refused(NO_HAND, **more)
         if other > confidence:
-            note = "This is a hand, but none of the 24 letters. Nearest: {first} and {second}."
-            return refused(Message(note, code="sign.other", first=label, second=second), **more)
+            note = Message(
+                "This is a hand, but none of the 24 letters. Nearest: {first} and {second}.",
+                code="sign.other",
+                first=label,
+                second=second,
+            )
+            return refused(note, **more)
         if confidence < self.about.notes.get("refuse_below", 0.0):
             return refused(UNCLEAR, **more)
         note = ""
