@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from train.hands.boxes import generalised_iou, iou
 from train.hands.camera import photographed
+from train.hands.eyes import Eyes
 from train.hands.finder import CELL, LABELS, VIEW_SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many
 from train.hands.fit_finder import first_loss, main, second_loss
 from train.hands.no_hands import KEPT, KINDS, no_hand
@@ -94,6 +96,17 @@ def test_overlaps_agree_with_areas_counted_by_hand():
     a, b = (0.0, 0.0, 10.0, 10.0), (5.0, 0.0, 15.0, 10.0)
     assert iou(a, b).item() == pytest.approx(1 / 3) and iou(a, (20, 20, 30, 30)) == 0 and iou(a, a) == 1
     assert generalised_iou(torch.tensor([a]), torch.tensor([b])).item() == pytest.approx(1 / 3)
+
+
+def test_frozen_eyes_see_what_the_network_sees():
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU()).eval()
+    pixels = torch.rand(40, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    eyes = Eyes(network, side=64)
+    with torch.inference_mode():
+        assert torch.allclose(eyes(pixels), network(pixels), atol=1e-5)
+    finder = HandFinder().eval()
+    finder.share(eyes, first=eyes)
+    assert finder.backbone() is eyes and torch.equal(finder.first_answers(pixels), eyes(pixels))
 
 
 def test_a_view_and_the_way_out_of_it_agree():

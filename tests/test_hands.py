@@ -5,12 +5,23 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from train.data.images import NO_CLASS, Images
+from train.data.images import Images
 from train.hands.augment import centre_crops, hands
+from train.hands.boxes import iou
 from train.hands.crop import CROP_SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
-from train.hands.fit_photos import Features, splits_of
-from train.hands.networks import BACKBONE_FILE, HandBackbone, HandReader, pooled
-from train.hands.photos import list_photos, load_crops, open_hand
+from train.hands.fit_photos import (
+    EMPTY_LOOKS,
+    Features,
+    load_features,
+    looks_at,
+    save_features,
+    splits_of,
+    to_watch,
+    with_all_answers,
+)
+from train.hands.networks import ANSWERS, BACKBONE_FILE, NOTHING, OTHER, HandBackbone, HandHead, HandReader, pooled
+from train.hands.photos import list_photos, load_crops, open_hand, place_beside
+from train.hands.places import parts, resized
 from train.learn.networks import parameter_count
 from train.task import LETTERS, UsageError
 
@@ -162,34 +173,82 @@ def test_unreadable_pictures_are_told_and_left_out(tmp_path):
     told = []
     crops = load_crops(list_photos(tmp_path), tell=told.append)
     assert crops.images.pixels.shape == (2, 4, STORED_SIDE, STORED_SIDE)
-    assert crops.images.labels.tolist() == [0, NO_CLASS]  # J moves: a still of it is no letter
+    assert crops.images.labels.tolist() == [0, OTHER]  # J moves: a still of it is no letter
     assert len(told) == 1 and "bad.png" in told[0]
 
 
 def some_features() -> Features:
     groups = ("ann",) * 40 + ("bob",) * 10 + ("",) * 5
-    labels = torch.tensor([*[n % 24 for n in range(50)], *[NO_CLASS] * 5])
-    varied = torch.arange(55.0).half().view(1, 55, 1).expand(3, 55, 2)
-    return Features(varied, varied[0], labels, groups)
+    labels = torch.tensor([*[n % 24 for n in range(50)], *[NOTHING] * 5])
+    rows = torch.arange(55.0).half().view(55, 1).expand(55, 2)
+    varied_of = torch.arange(55).repeat(3)
+    return Features(rows[varied_of], varied_of, rows[:50], torch.arange(50), labels, groups)
 
 
 def test_left_out_groups_are_watched_and_never_learned_from():
-    splits = splits_of(some_features(), ["bob"])
+    splits = splits_of(some_features(), to_watch(some_features().groups, ["bob"]))
     assert isinstance(splits.train, Images) and len(splits.validation) == 10
     assert splits.validation.pixels[:, 0, 0, 0].tolist() == list(range(40, 50))
     assert not set(splits.train.pixels[:, 0, 0, 0].tolist()) & set(range(40, 50))
 
 
-def test_small_groups_are_repeated_and_empty_crops_are_no_letter():
-    splits = splits_of(some_features(), share=1e-9)
-    counts = splits.train.pixels[:, 0, 0, 0].int().bincount().tolist()
-    assert counts == [3] * 40 + [6] * 10 + [3] * 5  # three variations, twice for a quarter as many
-    assert (splits.train.labels == NO_CLASS).sum() == 15 and (splits.validation.labels != NO_CLASS).all()
+def test_pictures_without_a_hand_are_learned_from_and_not_watched():
+    splits = splits_of(some_features(), to_watch(some_features().groups[:50], share=0.2))
+    assert len(splits.validation) == 10 and len(splits.train) == 3 * 45
+    assert (splits.train.labels == NOTHING).sum() == 15 and (splits.validation.labels < OTHER).all()
+
+
+def test_small_groups_get_more_looks_each():
+    looks = looks_at([0] * 450 + [NOTHING] * 5, ["ann"] * 400 + ["bob"] * 50 + [""] * 5, 1000, np.random.default_rng(0))
+    counts = np.bincount(looks)
+    ann, bob = counts[:400].mean(), counts[400:450].mean()
+    assert bob / ann == pytest.approx(8**0.6, rel=0.05) and counts[:450].sum() == pytest.approx(1000, abs=40)
+    assert (counts[450:] == EMPTY_LOOKS).all()
+
+
+def test_features_are_kept_and_taken_up_again(tmp_path):
+    save_features(tmp_path / "features.safetensors", some_features())
+    again = load_features(tmp_path / "features.safetensors")
+    assert again.groups == some_features().groups and torch.equal(again.varied, some_features().varied)
+    with pytest.raises(UsageError, match="holds no features"):
+        load_features(tmp_path / "none.safetensors")
+
+
+def test_a_head_for_letters_goes_on_with_all_answers():
+    head = HandHead().eval()
+    pooled_features = torch.rand(2, 5760, 1, 1)
+    scores = with_all_answers(head).eval()(pooled_features)
+    assert scores.shape == (2, len(ANSWERS)) and torch.allclose(scores[:, :24], head(pooled_features), atol=1e-5)
+
+
+def test_hands_that_show_digits_are_letters_others_or_left_out(tmp_path):
+    for digit in range(10):
+        for number in range(5):
+            write(tmp_path, f"{digit}/{number}.png", marked())
+    photos = list_photos(tmp_path)
+    letters = {photo.file.parent.name: photo.letter for photo in photos}
+    assert letters == {"0": "O", "2": "V", "6": "W", "9": "F", "3": "", "5": "", "7": "", "8": ""}
+    assert {photo.group for photo in photos if photo.file.stem == "3"} == {f"{tmp_path.name}3"}
+
+
+def test_what_is_beside_a_hand_does_not_touch_it():
+    rng = np.random.default_rng(0)
+    places = [place_beside((100, 50, 200, 180), (320, 240), rng) for _ in range(50)]
+    found = [place for place in places if place]
+    assert len(found) > 10 and all(iou(place, (100, 50, 200, 180)) == 0 for place in found)
+    assert all(place[0] >= 0 and place[1] >= 0 and place[2] <= 320 and place[3] <= 240 for place in found)
+
+
+def test_a_long_boxs_ends_are_places_without_the_forearm():
+    assert parts((0, 0, 10, 12)) == []
+    assert parts((0, 0, 10, 30)) == [(0, 0, 10, 11)]
+    assert parts((0, 0, 30, 10)) == [(0, 0, 11, 10), (19, 0, 30, 10)]
+    assert resized((0, 0, 10, 20), 0.5) == (2.5, 5, 7.5, 15)
 
 
 def test_an_unknown_group_is_refused_by_name():
     with pytest.raises(UsageError, match="no group eve; there are: ann, bob"):
-        splits_of(some_features(), ["eve"])
+        to_watch(some_features().groups, ["eve"])
 
 
 def test_there_are_24_letters_without_j_and_z():
@@ -199,13 +258,11 @@ def test_there_are_24_letters_without_j_and_z():
 def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeypatch, capsys):
     from train.__main__ import main
     from train.hands import fit_photos
+    from train.hands.agree import Agreement
     from train.learn import checkpoint
 
     monkeypatch.setattr(fit_photos, "EMPTY", 8)
-    monkeypatch.setattr(
-        fit_photos.extract_features, "__kwdefaults__", {**fit_photos.extract_features.__kwdefaults__, "copies": 2}
-    )
-    monkeypatch.setattr(fit_photos, "finder_from", lambda: None)
+    monkeypatch.setattr(Agreement, "shipped", lambda: None)
     rng = np.random.default_rng(0)
     for letter in "AB":
         for number in range(12):
@@ -218,10 +275,18 @@ def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeyp
                     draw.rectangle((left, 12, left + 9, 84), fill=(220, 170, 140))
             write(tmp_path, f"photos/{letter}/ann{number % 2}_{number}.png", picture)
     out = tmp_path / "own.safetensors"
-    arguments = ["asl", "--photos", str(tmp_path / "photos"), "--out", str(out), "--epochs", "20", "--batch-size", "8"]
+    arguments = ["asl", "--photos", str(tmp_path / "photos"), "--out", str(out), "--epochs", "20", "--batch-size", "8",
+                 "--looks", "48"]  # fmt: skip
     assert main([*arguments, "--leave-out", "ann1", "--device", "cpu", "--threads", "1"]) == 0
     model, about = checkpoint.load(out, "asl")
     assert about.network == "hand-reader" and about.notes["groups"] == ["ann0"] and about.test_count == 12
-    assert about.test_accuracy >= 0.9 and model(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
+    assert about.test_accuracy >= 0.9 and model(torch.zeros(1, 3, 192, 192)).shape == (1, 26)
     assert "photos of ann1 right" in capsys.readouterr().out
     assert main(["mnist", "--photos", str(tmp_path / "photos")]) == 2
+
+
+def test_measuring_without_features_says_what_is_missing(tmp_path, capsys):
+    from train.hands.evaluate import leave_out_main
+
+    assert leave_out_main([str(tmp_path), "--features", str(tmp_path / "none"), "--leave-out", "ann"]) == 2
+    assert "holds no features of hands" in capsys.readouterr().err

@@ -75,6 +75,11 @@ def _options(arguments: list[str]) -> argparse.Namespace:
                         "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
     parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo network: "
                         "a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
+    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and signer")
+    parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
+    parser.add_argument("--features", type=Path, metavar="FILE", help="with --photos: keep what the backbone made of "
+                        "them there, or take it from there")  # fmt: skip
+    parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
@@ -94,8 +99,9 @@ def _summary(arguments: list[str]) -> int:
 
 def _train_photos(options: argparse.Namespace) -> int:
     from train.hands import fit_photos
+    from train.hands.agree import Agreement
     from train.hands.networks import HandBackbone
-    from train.hands.photos import list_photos, load_crops
+    from train.hands.photos import at_most, list_photos, load_crops
 
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")
@@ -105,23 +111,38 @@ def _train_photos(options: argparse.Namespace) -> int:
     options.seed = recipe.seed if options.seed is None else options.seed
     how = plan(options.device, options.threads, options.precision, calibrate=True)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
+    photos = at_most(photos, options.per_letter) if options.per_letter else photos
     print(f"{len(photos):,} photos; {how}")
     backbone = HandBackbone().load_pretrained()
-    crops = load_crops(photos, fit_photos.finder_from())
-    features = fit_photos.extract_features(backbone, crops, how, seed=options.seed)
-    splits = fit_photos.splits_of(features, options.leave_out, seed=options.seed)
-    run = fit_photos.start(recipe, how, options.seed)
+    if options.features and options.features.exists():
+        features = fit_photos.load_features(options.features)
+        photographed = [group for group in features.groups if group]
+        watch = fit_photos.to_watch(photographed, options.leave_out, seed=options.seed)
+    else:
+        crops = load_crops(photos, Agreement.shipped(), beside=fit_photos.BESIDE, seed=options.seed)
+        watch = fit_photos.to_watch(crops.groups, options.leave_out, seed=options.seed)
+        features = fit_photos.extract_features(
+            backbone, crops, how, looks=options.looks, watch=watch, seed=options.seed
+        )
+        if options.features:
+            fit_photos.save_features(options.features, features)
+    splits = fit_photos.splits_of(features, watch)
+    head = checkpoint.load(options.start, "asl")[0].head if options.start else None
+    run = fit_photos.start(recipe, how, options.seed, head)
     for event in fit(run, splits):
         show(event)
     result = measure(run.result, splits.validation, HANDS, run.plan)
-    about = describe(HANDS, recipe, splits, options.seed)
+    about, hands = describe(HANDS, recipe, splits, options.seed), fit_photos.about_network()
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
+    notes |= {"went_on_from": str(options.start.name)} if options.start else {}
     metadata = about.but(
-        network="hand-reader",
+        network=hands.network,
+        options=hands.options,
+        labels=hands.labels,
         epochs=recipe.epochs,
-        temperature=fit_photos.TEMPERATURE,
-        unsure_below=fit_photos.UNSURE_BELOW,
-        notes=notes | {"refuse_below": fit_photos.REFUSE_BELOW},
+        temperature=hands.temperature,
+        unsure_below=hands.unsure_below,
+        notes=hands.notes | notes,
     )
     if options.leave_out:
         metadata = metadata.but(test_accuracy=result.accuracy, test_count=result.count)

@@ -35,22 +35,36 @@ def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
 
 
 def varied_crops(images: Tensor, generator: Generator) -> Tensor:
-    """Each stored crop turned by up to 25 degrees, mirrored or not, slanted, stretched, shifted as a finder errs."""
+    """Each stored crop turned by up to 25 degrees, mirrored or not, slanted, stretched, shifted as a finder errs.
+
+    One in eight is cut off at an edge, which goes on as beyond a picture's edge.
+    """
     count = len(images)
     angle = uniform(count, -0.436, 0.436, images, generator)
-    scale = uniform(count, 1.05, 1.65, images, generator) / STORED_CONTEXT  # context around the hand's box
+    scale = uniform(count, 1.0, 1.8, images, generator) / STORED_CONTEXT  # context around the hand's box
     wide, high = (scale * uniform(count, -0.12, 0.12, images, generator).exp() for _ in range(2))
     mirror = uniform(count, -1, 1, images, generator).sign()
     slant = uniform(count, -0.12, 0.12, images, generator)
-    across, down = (uniform(count, -0.12, 0.12, images, generator) for _ in range(2))
+    across, down = (uniform(count, -0.14, 0.14, images, generator) for _ in range(2))
     cos, sin = angle.cos(), angle.sin()
     rows = [mirror * cos * wide, (slant - sin) * high, across, mirror * sin * wide, cos * high, down]
     grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [count, 4, CROP_SIDE, CROP_SIDE], align_corners=False)
-    crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     outside = grid.abs().amax(-1, keepdim=True).permute(0, 3, 1, 2) > 1
+    grid = _ending(grid, images, generator)
+    crops = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     cut_out = images[:, 3:].amin((2, 3), keepdim=True) < 0.5
     crops[:, 3:] = torch.where(outside & cut_out, 0.0, crops[:, 3:])
     return crops
+
+
+def _ending(grid: Tensor, images: Tensor, generator: Generator) -> Tensor:
+    """Places to sample (N, H, W, 2), of which one in eight does not go over an edge within the hand, at -0.5 .. 0.5."""
+    count = len(images)
+    edge = uniform(count, 0.28, 0.5, images, generator)
+    edge = torch.where(uniform(count, 0, 1, images, generator) < 0.125, edge, 9.0)
+    side = (uniform(count, 0, 4, images, generator)).long().view(-1, 1)
+    limits = torch.where(torch.arange(4, device=images.device) == side, edge.view(-1, 1), 9.0).view(-1, 1, 1, 4)
+    return torch.maximum(torch.minimum(grid, limits[..., :2]), -limits[..., 2:])
 
 
 def grounds(images: Tensor, generator: Generator) -> Tensor:

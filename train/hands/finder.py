@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from train.fast.machine import cpu_has_bfloat16
 from train.hands.boxes import Box, iou
+from train.hands.eyes import Look
 from train.hands.networks import FEATURES, HandBackbone
 from train.hands.palm_body import PalmBody
 
@@ -50,16 +51,25 @@ class HandFinder(nn.Module):
             nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 36, 128), nn.ReLU(), nn.Linear(128, len(LABELS)),
         )  # fmt: skip
         self.register_buffer("least", torch.tensor(0.5))  # score from which a hand counts as found; set by training
-        self._eyes: list[HandBackbone] = []  # of the second look; the reader's too, so not kept a second time
+        self._eyes: list[Look] = []  # of the second look; the reader's too, so not kept a second time
+        self._first: list[Look] = []  # what looks first, if not this network itself
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
 
-    def share(self, backbone: HandBackbone) -> None:
-        """Use this backbone for the second look; otherwise it is loaded from `assets` when first needed."""
-        self._eyes = [backbone]
+    def share(self, backbone: Look, first: Look | None = None) -> None:
+        """Use this backbone for the second look (otherwise it is loaded from `assets` when first needed).
 
-    def backbone(self) -> HandBackbone:
+        `first`, if given, is this network's own first look, frozen.
+        """
+        self._eyes = [backbone]
+        self._first = [first] if first else []
+
+    def first_answers(self, x: Tensor) -> Tensor:
+        """The first look's answers, by whoever looks for this network."""
+        return self._first[0](x) if self._first else self(x)
+
+    def backbone(self) -> Look:
         """The network of the second look, before its head."""
         if not self._eyes:
             self._eyes = [HandBackbone().load_pretrained().eval().to(memory_format=torch.channels_last)]
@@ -170,7 +180,7 @@ def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> list[list[P
     """For each photo the places most like a hand, best first."""
     views = [whole_view(photo) for photo in photos]
     with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
-        answers = finder(_pixels(photos, views)).float()
+        answers = finder.first_answers(_pixels(photos, views)).float()
     logits, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
     return [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
 

@@ -1,150 +1,199 @@
 """Train the photo network: crops are varied, the frozen backbone looks at each once, the head learns from that."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from train.data.images import NO_CLASS, Images, Splits
+from train.data.images import Images, Splits
 from train.fast.machine import Plan
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
-from train.hands.finder import find
-from train.hands.networks import HandBackbone, HandReader, pooled
+from train.hands.eyes import Eyes
+from train.hands.networks import ANSWERS, NOTHING, OTHER, POOLED, HandBackbone, HandHead, HandReader, pooled
 from train.hands.no_hands import no_hand
-from train.hands.photos import Crops, Finder, set_aside
-from train.learn import checkpoint
-from train.learn.fit import fit
+from train.hands.photos import Crops, set_aside
+from train.learn.checkpoint import Metadata
 from train.learn.run import Run
 from train.learn.step import precision
 from train.task import HANDS, Recipe, UsageError
 
-COPIES = 10  # varied crops of each stored crop: strangers' hands gain from each
-EMPTY = 600  # drawn pictures without a hand, to be read as no letter
+LOOKS = 24_000  # at varied crops of hands: strangers' hands gain from each
+EMPTY = 400  # drawn pictures without a hand
+BESIDE = 0.4  # share of the photos of which a part beside the hand is taken, too
+EMPTY_LOOKS = 1  # at each crop without a hand
 BATCH = 64
-# Found by leaving out each set and signer in turn. Photos set aside at random show people that were learned from,
-# and would make the network too sure of strangers' hands.
-TEMPERATURE = 0.64
-UNSURE_BELOW = 0.6  # strangers' hands read with less confidence are read right 64 % of the time
-REFUSE_BELOW = 0.3  # and with less than this, 5 %, few as they are
-
-
-def finder_from(checkpoint_file: Path | None = None) -> Finder | None:
-    """The shipped hand finder, or None where there is none (the middle of a picture is taken then)."""
-    try:
-        network = checkpoint.load(checkpoint_file or checkpoint.FOLDER / "hand-finder.safetensors")[0]
-    except checkpoint.CheckpointError:
-        return None
-    return lambda picture: find(network, picture).box
+# Found on people who were left out of training, in whole webcam frames. Photos set aside at random show people that
+# were learned from, and would make the network too sure of strangers' hands.
+TEMPERATURE = 0.8
+UNSURE_BELOW = 0.7  # strangers' hands read with less confidence are read right 64 % of the time
+REFUSE_BELOW = 0.2  # and with less than this hardly ever
 
 
 @dataclass(frozen=True)
 class Features:
-    """What the backbone makes of crops: of varied ones (copies, N, 5760), of plain ones (N, 5760), both float16."""
+    """What the backbone makes of N crops: of M varied ones (M, 5760) and P plain ones (P, 5760), both float16."""
 
     varied: Tensor
+    varied_of: Tensor  # (M,) int64: of which of the N crops
     plain: Tensor
-    labels: Tensor  # (N,) int64, NO_CLASS for crops without a hand
-    groups: tuple[str, ...]  # (N,) signer or set; "" for crops without a hand
+    plain_of: Tensor  # (P,) likewise
+    labels: Tensor  # (N,) int64, places in ANSWERS
+    groups: tuple[str, ...]  # (N,) signer or set; "" for drawn pictures
 
 
 def extract_features(
-    backbone: HandBackbone, crops: Crops, plan: Plan, *, copies: int = COPIES, seed: int = 0,
+    backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
     tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
-    """The backbone's features of each crop as it is and in `copies` variations. About 10 ms each on a CPU."""
-    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
+    """The backbone's features of varied crops, and of those to watch as they are. About 20 ms a look on a CPU core.
+
+    Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
+    looks in proportion to n ** 0.4.
+    """
     images, labels, groups = _with_empty(crops, seed)
-    generator = torch.Generator().manual_seed(seed)
-    grounds = _grounds(len(images), seed)
+    generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    look = Eyes(backbone) if plan.device == "cpu" else _on_device(backbone, plan)
 
-    def of(make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    def of(which: Tensor, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         parts = []
-        for which in torch.randperm(len(images), generator=generator).split(BATCH):  # mixed: grounds are neighbours'
-            with torch.inference_mode(), precision(plan):
-                pictures = make(images[which].to(plan.device).float() / 255, which)
-                parts.append(
-                    (which, pooled(backbone(pictures.contiguous(memory_format=torch.channels_last))).half().cpu())
-                )
-        order = torch.cat([which for which, _ in parts]).argsort()
-        return torch.cat([part for _, part in parts])[order].flatten(1)
+        for number, some in enumerate(which.split(BATCH)):
+            with torch.inference_mode():
+                pictures = make(images[some].to(plan.device).float() / 255, some)
+                parts.append(pooled(look(pictures)).half().cpu().flatten(1))
+            if number % 50 == 49:
+                tell(f"looked at {(number + 1) * BATCH:,} of {len(which):,} crops")
+        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
 
-    plain = of(lambda pictures, which: centre_crops(pictures, grounds(which).to(plan.device)))
-    varied = []
-    for copy in range(copies):
-        varied.append(of(lambda pictures, which: hands(pictures, generator)))
-        tell(f"features of {len(images):,} crops, variation {copy + 1} of {copies}")
-    return Features(torch.stack(varied), plain, labels, groups)
+    varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
+    varied = of(varied_of, lambda pictures, _: hands(pictures, generator))  # mixed: grounds are neighbours'
+    grounds = _grounds(seed)
+    plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
+    plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
+    return Features(varied, varied_of, plain, plain_of, labels, groups)
+
+
+def save_features(file: Path, features: Features) -> None:
+    """Keep what the backbone made of crops, to train on it again without looking again."""
+    tensors = {
+        name: getattr(features, name).contiguous() for name in ("varied", "varied_of", "plain", "plain_of", "labels")
+    }
+    save_file(tensors, file, {"groups": json.dumps(features.groups)})
+
+
+def load_features(file: Path) -> Features:
+    """What `save_features` kept. Raises UsageError if there is no such file, or it holds something else."""
+    try:
+        with safe_open(file, "pt") as kept:
+            groups = tuple(json.loads(kept.metadata()["groups"]))
+        return Features(groups=groups, **load_file(file))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{file} holds no features of hands: {error}") from None
+
+
+def looks_at(labels: Sequence[int], groups: Sequence[str], looks: int, rng: np.random.Generator) -> list[int]:
+    """Which crop each look is at, in order of the crops: `looks` at hands, and a few at each crop without one."""
+    hands_of: dict[str, list[int]] = {}
+    for index, (label, group) in enumerate(zip(labels, groups, strict=True)):
+        if label != NOTHING:
+            hands_of.setdefault(group, []).append(index)
+    total = sum(len(members) ** 0.4 for members in hands_of.values())
+    chosen = [index for index, label in enumerate(labels) if label == NOTHING for _ in range(EMPTY_LOOKS)]
+    for members in hands_of.values():
+        each = looks * len(members) ** 0.4 / total / len(members)
+        times = int(each) + (rng.random(len(members)) < each % 1)
+        chosen += [index for index, count in zip(members, times, strict=True) for _ in range(count)]
+    return sorted(chosen)
+
+
+def _on_device(backbone: HandBackbone, plan: Plan) -> Callable[[Tensor], Tensor]:
+    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
+
+    def look(pictures: Tensor) -> Tensor:
+        with precision(plan):
+            return backbone(pictures.contiguous(memory_format=torch.channels_last)).float()
+
+    return look
 
 
 def _with_empty(crops: Crops, seed: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     rng = np.random.default_rng(seed)
     empty = [np.asarray(no_hand(rng, STORED_SIDE).convert("RGBA")) for _ in range(EMPTY)]
     images = torch.cat([crops.images.pixels, torch.from_numpy(np.stack(empty)).permute(0, 3, 1, 2)])
-    labels = torch.cat([crops.images.labels, torch.full((EMPTY,), NO_CLASS)])
+    labels = torch.cat([crops.images.labels, torch.full((EMPTY,), NOTHING)])
     return images, labels, (*crops.groups, *[""] * EMPTY)
 
 
-def _grounds(count: int, seed: int) -> Callable[[Tensor], Tensor]:
+def _grounds(seed: int) -> Callable[[Tensor], Tensor]:
     """Grounds for plain cut-out hands: drawn pictures, of which training has only seen others of the same kinds."""
     rng = np.random.default_rng(seed + 1_000_003)
     drawn = torch.from_numpy(np.stack([np.asarray(no_hand(rng, CROP_SIDE)) for _ in range(200)])).permute(0, 3, 1, 2)
     return lambda which: drawn[which % len(drawn)].float() / 255
 
 
-def splits_of(features: Features, leave_out: Sequence[str] = (), *, share: float = 0.05, seed: int = 0) -> Splits:
-    """Features to learn from, and features of plain crops to watch: whole groups left out, else a share at random.
-
-    Small groups are repeated, so that a signer of 120 pictures is not lost among one of 1,400: a group of n
-    pictures weighs about n ** 0.4. Raises UsageError for a group that does not exist.
-    """
-    names = {group: features.groups.count(group) for group in set(features.groups) - {""}}
-    unknown = sorted(set(leave_out) - set(names))
+def to_watch(groups: Sequence[str], leave_out: Sequence[str] = (), *, share: float = 0.05, seed: int = 0) -> list[bool]:
+    """Which crops not to learn from: whole groups, else a share at random. Raises UsageError for an unknown group."""
+    unknown = sorted(set(leave_out) - set(groups))
     if unknown:
-        raise UsageError(f"there is no group {', '.join(unknown)}; there are: {', '.join(sorted(names))}")
+        names = ", ".join(sorted(set(groups) - {""}))
+        raise UsageError(f"there is no group {', '.join(unknown)}; there are: {names}")
     if leave_out:
-        out = torch.tensor([group in leave_out for group in features.groups])
-    else:
-        out = torch.tensor(set_aside([str(n) for n in range(len(features.groups))], share, seed))
-    largest = max(names.values())
-    times = {group: max(round((largest / count) ** 0.6), 1) for group, count in names.items()} | {"": 1}
-    chosen = [i for i in (~out).nonzero().squeeze(1).tolist() for _ in range(times[features.groups[i]])]
-    which = torch.tensor(chosen)
-    train = Images(
-        _as_pixels(features.varied[:, which].flatten(0, 1)), features.labels[which].repeat(len(features.varied))
+        return [group in leave_out for group in groups]
+    return set_aside([str(number) for number in range(len(groups))], share, seed)
+
+
+def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
+    """Features of varied crops to learn from, and of plain crops of letters to watch; `watch` (N,) says which."""
+    out = torch.tensor([*watch, *[False] * (len(features.labels) - len(watch))])  # drawn pictures are learned from
+    learned = ~out[features.varied_of]
+    watched = (out & (features.labels < OTHER))[features.plain_of]
+    return Splits(
+        Images(_as_pixels(features.varied[learned]), features.labels[features.varied_of[learned]]),
+        Images(_as_pixels(features.plain[watched]), features.labels[features.plain_of[watched]]),
     )
-    watched = out & (features.labels != NO_CLASS)
-    return Splits(train, Images(_as_pixels(features.plain[watched]), features.labels[watched]))
 
 
 def _as_pixels(vectors: Tensor) -> Tensor:
     return vectors[..., None, None]
 
 
-def start(recipe: Recipe, plan: Plan, seed: int = 0) -> Run:
-    """A run that trains a new head; `fit` advances it on the splits made here."""
-    return Run(HANDS, recipe, seed=seed, plan=plan)
+def start(recipe: Recipe, plan: Plan, seed: int = 0, head: HandHead | None = None) -> Run:
+    """A run that trains a head on the splits made here: a new one, or one that goes on from a head for letters."""
+    recipe = recipe.but(options={"classes": len(ANSWERS)})
+    return Run(HANDS, recipe, seed=seed, plan=plan, model=head and with_all_answers(head))
+
+
+@torch.no_grad()
+def with_all_answers(head: HandHead) -> HandHead:
+    """A copy of a head for letters that can give all ANSWERS; what gives the new ones knows nothing yet."""
+    last = head.layers[-1]
+    wider = HandHead(len(ANSWERS), last.in_features)
+    weights = head.state_dict()
+    for name in ("weight", "bias"):
+        old, new = getattr(last, name), torch.zeros_like(getattr(wider.layers[-1], name))
+        new[: len(old)] = old
+        weights[f"layers.{len(head.layers) - 1}.{name}"] = new
+    wider.load_state_dict(weights)
+    return wider
+
+
+def about_network() -> Metadata:
+    """What a network with a head trained here says of itself, as far as all such networks say the same."""
+    about = Metadata.of(HANDS, HANDS.recipe("photos").but(network="hand-reader", options={"classes": len(ANSWERS)}))
+    return about.but(
+        labels=ANSWERS, temperature=TEMPERATURE, unsure_below=UNSURE_BELOW, notes={"refuse_below": REFUSE_BELOW}
+    )
 
 
 def assembled(run: Run, backbone: HandBackbone) -> HandReader:
     """The photo network: the backbone and the head as trained so far."""
-    reader = HandReader()
+    reader = HandReader(len(ANSWERS))
     reader.backbone.load_state_dict(backbone.state_dict())
     reader.head.load_state_dict(run.result.state_dict())
     return reader.eval()
-
-
-def leave_out(features: Features, groups: Sequence[str], plan: Plan, seed: int = 0) -> dict[str, tuple[Tensor, Tensor]]:
-    """Train without those groups, then read them: for each its plain crops' scores (n, 24) and labels (n,)."""
-    run = start(HANDS.recipe("photos"), plan, seed)
-    for _ in fit(run, splits_of(features, groups)):
-        pass
-    result = {}
-    for group in groups:
-        which = torch.tensor([name == group for name in features.groups]) & (features.labels != NO_CLASS)
-        with torch.inference_mode():
-            result[group] = run.result(_as_pixels(features.plain[which]).float()), features.labels[which]
-    return result

@@ -14,9 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from train.data.cache import shipped
+from train.task import LETTERS
 
 BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
 FEATURES = 1152
+ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no hand
+OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
 POOLED = 5 * FEATURES  # what the head gets for a crop
 # kernel, feature maps, stride of the first, expansion, blocks
 STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),

@@ -9,18 +9,23 @@ import numpy as np
 import torch
 from PIL import Image
 
-from train.data.images import NO_CLASS, Images
+from train.data.images import Images
 from train.data.pictures import PictureError, on_ground, open_picture
 from train.hands.boxes import Box, in_pixels, yolo_box
 from train.hands.crop import LONGEST, STORED_CONTEXT, STORED_SIDE, box_without_finder, crop
 from train.hands.cut_outs import alpha_of, is_cut_out, outline_of
+from train.hands.networks import NOTHING, OTHER
 from train.task import LETTERS, UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff"}
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SIGNER = re.compile(r"([A-Za-z]+\d+)_")  # hand3_a_bot_seg_1.jpeg was signed by hand3
 
-Finder = Callable[[Image.Image], Box | None]
+# Of hands that show digits as in Turkey. 1 and 4 are left out: some people's are nearly D and B, others' are not.
+DIGITS = {"0": "O", "2": "V", "6": "W", "9": "F", "3": "", "5": "", "7": "", "8": ""}
+FOLDS = 5  # that people who each gave one picture of a digit are parted into, in the order of the pictures
+
+Finder = Callable[["Photo", Image.Image], Box | None]
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class Photo:
     """A picture file, the letter it shows, who or what set it belongs to, and the hand's box if it is known."""
 
     file: Path
-    letter: str  # A..Z: folders may have J and Z, which are not among the labels
+    letter: str  # A..Z, or "" for a hand that shows no letter; J and Z move, a still of them is no letter either
     group: str
     box: Box | None = None  # each edge relative to the picture's width or height
 
@@ -37,7 +42,8 @@ def list_photos(folder: Path) -> list[Photo]:
     """The photos of a folder in either form, in order of their names.
 
     A folder for each letter (torchvision's ImageFolder layout: DIR/A/1.jpg), or DIR/images with YOLO boxes in
-    DIR/labels (class x y width height; classes 0..25 are A..Z). Raises UsageError.
+    DIR/labels (class x y width height; classes 0..25 are A..Z), or a folder for each digit, DIR/0 to DIR/9: hands
+    that show digits, of which four are letters and four are none. Raises UsageError.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -47,16 +53,30 @@ def list_photos(folder: Path) -> list[Photo]:
     else:
         photos = []
         for sub in sorted(folder.iterdir(), key=lambda sub: sub.name.upper()):
+            if sub.is_dir() and sub.name in DIGITS:
+                files = sorted(_pictures(sub), key=lambda file: (len(file.stem), file.stem))
+                groups = [f"{folder.name}{index * FOLDS // len(files)}" for index in range(len(files))]
+                photos += [Photo(file, DIGITS[sub.name], g) for file, g in zip(files, groups, strict=True)]
             if sub.is_dir() and sub.name.upper() in ALPHABET and len(sub.name) == 1:
                 for file in _pictures(sub):
                     signer = SIGNER.match(file.name)
                     photos.append(Photo(file, sub.name.upper(), signer[1] if signer else folder.name))
     if not photos:
         raise UsageError(
-            f"there are no photos in {folder}: it needs a folder for each letter (A, B, ...), or the folders images "
-            "and labels with YOLO boxes"
+            f"there are no photos in {folder}: it needs a folder for each letter (A, B, ...) or digit, or the folders "
+            "images and labels with YOLO boxes"
         )
     return photos
+
+
+def at_most(photos: Sequence[Photo], count: int) -> list[Photo]:
+    """At most so many photos of each sign and group, taken evenly: neighbours are often copies of each other."""
+    alike: dict[tuple[str, str, str], list[Photo]] = {}
+    for photo in photos:
+        alike.setdefault((photo.group, photo.letter, photo.file.parent.name), []).append(photo)
+    return [
+        same[i * len(same) // min(count, len(same))] for same in alike.values() for i in range(min(count, len(same)))
+    ]
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -84,35 +104,61 @@ def open_hand(photo: Photo, finder: Finder | None = None) -> tuple[Image.Image, 
         colours = picture.convert("RGB")
         return Image.merge("RGBA", (*colours.split(), alpha_of(colours))), outline_of(colours)
     picture = on_ground(picture)
-    return picture, (finder and finder(picture)) or box_without_finder(picture)
+    return picture, (finder and finder(photo, picture)) or box_without_finder(picture)
 
 
 @dataclass(frozen=True)
 class Crops:
     """Stored crops, RGBA (N, 4, 256, 256), wide enough to be varied; and each one's group (signer or set)."""
 
-    images: Images
+    images: Images  # labels are places in networks.ANSWERS
     groups: tuple[str, ...]
 
 
-def load_crops(photos: Sequence[Photo], finder: Finder | None = None, tell: Callable[[str], None] = print) -> Crops:
-    """Crops of all photos; those of J and Z, which move, are labelled NO_CLASS. Unreadable ones are told, left out."""
+def load_crops(
+    photos: Sequence[Photo], finder: Finder | None = None, tell: Callable[[str], None] = print, beside: float = 0.0,
+    seed: int = 0,
+) -> Crops:  # fmt: skip
+    """Crops of all photos, and of what is beside the hand in that share of them. Unreadable ones are told, left out."""
+    rng = np.random.default_rng(seed)
     pixels, labels, groups = [], [], []
+
+    def keep(stored: np.ndarray, label: int, photo: Photo) -> None:
+        if stored.shape[2] == 3:
+            stored = np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
+        pixels.append(torch.tensor(stored).permute(2, 0, 1))
+        labels.append(label)
+        groups.append(photo.group)
+
     for photo in photos:
         try:
             picture, box = open_hand(photo, finder)
         except PictureError as error:
             tell(f"left out: {error}")
             continue
-        stored = crop(picture, box, STORED_CONTEXT, STORED_SIDE)
-        if stored.shape[2] == 3:
-            stored = np.dstack([stored, np.full(stored.shape[:2], 255, np.uint8)])
-        pixels.append(torch.tensor(stored).permute(2, 0, 1))
-        labels.append(LETTERS.index(photo.letter) if photo.letter in LETTERS else NO_CLASS)
-        groups.append(photo.group)
+        label = LETTERS.index(photo.letter) if photo.letter in LETTERS and photo.letter else OTHER
+        keep(crop(picture, box, STORED_CONTEXT, STORED_SIDE), label, photo)
+        if picture.mode == "RGB" and rng.random() < beside:
+            empty = place_beside(box, picture.size, rng)
+            if empty:
+                keep(crop(picture, empty, STORED_CONTEXT / 2, STORED_SIDE), NOTHING, photo)
     if not pixels:
         raise UsageError("none of the photos can be used")
     return Crops(Images(torch.stack(pixels), torch.tensor(labels)), tuple(groups))
+
+
+def place_beside(box: Box, size: tuple[int, int], rng: np.random.Generator) -> Box | None:
+    """A square of a picture of that size that the hand, and a tenth around it, does not reach; None if none is found.
+
+    Faces, shoulders, arms and rooms: what a finder may take for a hand where people are in view.
+    """
+    grow = 0.1 * max(box[2] - box[0], box[3] - box[1])
+    for _ in range(12):
+        side = min(size) * rng.uniform(0.25, 0.75)
+        left, top = rng.uniform(0, 1, 2) * (np.array(size) - side)
+        if left + side < box[0] - grow or left > box[2] + grow or top + side < box[1] - grow or top > box[3] + grow:
+            return left, top, left + side, top + side
+    return None
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> list[bool]:

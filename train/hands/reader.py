@@ -1,26 +1,35 @@
 """Read a hand sign in any photo: find the hand, crop it, name the letter, show where the network looked."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
 from train.answer.reading import Reading, ranked, refused
 from train.data.pictures import on_ground, open_picture
-from train.fast.machine import plan
-from train.hands.boxes import Box
-from train.hands.crop import CONTEXT, LONGEST, crop
-from train.hands.finder import HandFinder, find_many
-from train.hands.networks import pooled
+from train.hands.boxes import Box, iou
+from train.hands.crop import CONTEXT, LONGEST, box_without_finder, crop
+from train.hands.eyes import Eyes
+from train.hands.finder import MAYBE, HandFinder, first_look, second_look
+from train.hands.networks import ANSWERS, HandReader, pooled
+from train.hands.places import APART, parts
 from train.learn import checkpoint
-from train.learn.step import precision
-from train.task import Message
+from train.learn.checkpoint import Metadata
+from train.task import LETTERS, Message
 
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
+NEARER = (0.85, 0.72)  # the finder draws its box too widely around some small hands: these are looked at together, too
+# Chosen on photos of people who were left out of training, read with each of several values:
+PERHAPS = 0.25  # the finder's score under which the reader is not asked
+ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
+DOUBTFUL = 0.5  # sureness under which other places are looked at
+TWO = 0.9  # sureness from which two places are two hands
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
 )
@@ -32,6 +41,14 @@ UNCLEAR = Message(
 )
 
 
+@dataclass(frozen=True)
+class Spot:
+    """A place in a picture, and what is read there."""
+
+    box: Box
+    shares: np.ndarray  # (answers,) probabilities
+
+
 class SignReader:
     """Loads finder and reader once; then reads any number of photos."""
 
@@ -39,12 +56,23 @@ class SignReader:
 
     def __init__(self, path: Path | str | None = None, finder: Path | str | None = None):
         """Raises CheckpointError if a checkpoint (default: the shipped ones) is missing or cannot be used."""
-        self.model, self.about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
-        self.finder: HandFinder = checkpoint.load(finder or checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]
-        self.model.to(memory_format=torch.channels_last)
-        self.finder.to(memory_format=torch.channels_last)
-        self.finder.share(self.model.backbone)
-        self.plan = plan("cpu")
+        model, about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
+        self._use(model, about, checkpoint.load(finder or checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0])
+
+    @classmethod
+    def of(cls, model: HandReader, about: Metadata, finder: HandFinder) -> "SignReader":
+        """A reader of networks that are loaded already."""
+        reader = cls.__new__(cls)
+        reader._use(model, about, finder)
+        return reader
+
+    def _use(self, model: HandReader, about: Metadata, finder: HandFinder) -> None:
+        self.model, self.about, self.finder = model.eval(), about, finder.eval()
+        self.look = Eyes(model.backbone)
+        self.finder.share(self.look, Eyes(finder))
+        labels = list(about.labels)
+        self.letters = [labels.index(letter) for letter in labels if letter in LETTERS]
+        self.other, self.nothing = (labels.index(a) if a in labels else None for a in ANSWERS[len(LETTERS) :])
 
     def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the hand's box if one is given.
@@ -53,75 +81,118 @@ class SignReader:
         the network saw, 192 x 192. `quick` looks at that square only and draws no heat map, as for a camera's frames,
         where the next ones are further views. Raises PictureError.
         """
-        return self._read([photo], [box], heat=not quick, views=VIEWS[:1] if quick else VIEWS)[0]
+        picture = on_ground(open_picture(photo, longest=LONGEST))
+        scale = picture.info["scale"]  # a box counts the pixels of the picture as it was sent
+        reading = self._read(picture, box and tuple(edge / scale for edge in box), quick=quick, heat=not quick)
+        return reading if reading.box is None else replace(reading, box=tuple(edge * scale for edge in reading.box))
 
     def read_many(self, photos: Sequence) -> list[list[Reading]]:
         """One reading in a list for each photo, without heat maps. Raises PictureError."""
-        return [[reading] for reading in self._read(photos, [None] * len(photos), heat=False, views=VIEWS)]
-
-    def _read(self, photos: Sequence, boxes: Sequence[Box | None], heat: bool, views: Sequence[float]) -> list[Reading]:
-        pictures = [on_ground(open_picture(photo, longest=LONGEST)) for photo in photos]
-        # a box counts the pixels of the picture as it was sent
-        scales = [picture.info["scale"] for picture in pictures]
-        boxes = [box and tuple(edge / scale for edge in box) for box, scale in zip(boxes, scales, strict=True)]
-        found = iter(find_many(self.finder, [p for p, box in zip(pictures, boxes, strict=True) if box is None]))
-        readings, crops = [], []
-        for picture, box, scale in zip(pictures, boxes, scales, strict=True):
-            note = ""
-            if box is None:
-                hand = next(found)
-                box, note = hand.box, TWO_HANDS if hand.others else ""
-            if box is None:
-                readings.append(refused(NO_HAND))
-                continue
-            seen = np.stack([crop(picture, box, CONTEXT * size) for size in views])
-            shown = tuple(edge * scale for edge in box)
-            readings.append(refused(note, seen=seen[0], box=shown))
-            if not note:
-                crops.append((len(readings) - 1, seen, shown))
-        if crops:
-            probabilities, maps = self._look(np.stack([seen for _, seen, _ in crops], axis=1), heat)
-            for number, (index, seen, box) in enumerate(crops):
-                readings[index] = self._judge(probabilities[number], maps[number] if heat else None, seen[0], box)
+        readings = []
+        for photo in photos:
+            picture = on_ground(open_picture(photo, longest=LONGEST))
+            reading, scale = self._read(picture, None, quick=False, heat=False), picture.info["scale"]
+            box = reading.box and tuple(edge * scale for edge in reading.box)
+            readings.append([replace(reading, box=box)])
         return readings
 
-    def _look(self, crops: np.ndarray, heat: bool) -> tuple[np.ndarray, list[np.ndarray] | None]:
-        """What views (V, N, 192, 192, 3) uint8 of N hands show: probabilities (N, 24), heat maps (192, 192) in 0..1.
+    def _read(self, picture: Image.Image, box: Box | None, quick: bool, heat: bool) -> Reading:
+        sizes = VIEWS[:1] if quick else VIEWS
+        if box is not None:
+            spot, note = self.spot(picture, box, [sizes]), ""
+        else:
+            spot, note = self.place(picture, [sizes, NEARER[-1:] if quick else NEARER])
+        if spot is None:
+            return refused(NO_HAND)
+        seen = crop(picture, spot.box)
+        if note:
+            return refused(note, seen=seen, box=spot.box)
+        return self._judge(spot.shares, self._heat(seen[None])[0] if heat else None, seen, spot.box)
 
-        Scores are means over all views and their mirror images; the heat is that of the first view.
+    def place(self, picture: Image.Image, sizes: Sequence[Sequence[float]]) -> tuple[Spot | None, Message | str]:
+        """Where the sign is and what it shows, as finder and reader agree, or None; and a note if there are two hands.
+
+        The finder names a place, the reader looks at it in each group of sizes. Where that leaves doubt, or the finder
+        names further places, the reader looks there, too. What it reads most surely, a letter or a hand that shows
+        none, is the sign.
         """
-        views, count = crops.shape[:2]
-        inputs = torch.from_numpy(crops).flatten(0, 1).permute(0, 3, 1, 2).float() / 255
-        both = torch.cat([inputs, inputs.flip(3)]).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), precision(self.plan):
-            maps = self.model.backbone(both).float()
-        with torch.inference_mode():
-            scores = self.model.head(pooled(maps)).view(2 * views, count, -1).mean(0)
-            probabilities = (scores / self.about.temperature).softmax(1).numpy()
-        return probabilities, self._heat(inputs[:count]) if heat else None
+        first, *others = first_look(self.finder, [picture])[0]
+        places = [first, *(place for place in others if place[0] > MAYBE)]
+        found = [second_look(self.finder, [picture], [place])[0] for place in places]
+        if max(score for score, _ in found) < PERHAPS:
+            return None, ""
+        box = found[0][1]
+        here = self.spot(picture, box, sizes)
+        apart = [other for score, other in found[1:] if score >= ASKED and iou(other, box) < APART]
+        elsewhere = [self.spot(picture, other, sizes[:1]) for other in apart]
+        if elsewhere and min(self.sureness(here), max(map(self.sureness, elsewhere))) >= TWO:
+            return here, TWO_HANDS
+        if self.sureness(here) < DOUBTFUL:
+            doubtful = [*parts(box), box_without_finder(picture)]
+            elsewhere += [self.spot(picture, other, [VIEWS[:1]]) for other in doubtful]
+            here = max([here, *elsewhere], key=self.sureness)
+            if max(score for score, _ in found) < float(self.finder.least) and self.sureness(here) < DOUBTFUL:
+                return None, ""  # neither sees anything
+        return here, ""
 
-    def _heat(self, inputs: Tensor) -> list[np.ndarray]:
+    def spot(self, picture: Image.Image, box: Box, sizes: Sequence[Sequence[float]]) -> Spot:
+        """What is read at a box: the surest of the groups of sizes; of one group's views the mean counts."""
+        every = sorted({size for group in sizes for size in group})
+        scores = self.scores(np.stack([crop(picture, box, CONTEXT * size) for size in every]))
+        means = [scores[[every.index(size) for size in group]].mean(0) for group in sizes]
+        return max((Spot(box, shares) for shares in self.shares(torch.stack(means))), key=self.sureness)
+
+    def sureness(self, spot: Spot) -> float:
+        """How surely there is a sign, 0..1: the probability of a letter, or of a hand that shows none."""
+        other = spot.shares[self.other] if self.other is not None else 0.0
+        return float(max(spot.shares[self.letters].max(), other))
+
+    def scores(self, crops: np.ndarray) -> Tensor:
+        """The network's scores (N, answers) for crops (N, 192, 192, 3) uint8: means of each and its mirror image."""
+        inputs = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        with torch.inference_mode():
+            maps = self.look(torch.cat([inputs, inputs.flip(3)]))
+            return self.model.head(pooled(maps)).view(2, len(crops), -1).mean(0)
+
+    def shares(self, scores: Tensor) -> np.ndarray:
+        """Calibrated probabilities (N, answers) of scores (N, answers)."""
+        return (scores / self.about.temperature).softmax(1).numpy()
+
+    def _heat(self, crops: np.ndarray) -> list[np.ndarray]:
         """Where the answer comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
 
         Early ones, 48 x 48, because the last ones, 6 x 6, hold the whole hand in every cell.
         """
         backbone = self.model.backbone
+        inputs = torch.tensor(crops).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode(False), torch.no_grad():
-            maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(inputs.clone())))
+            maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(inputs)))
         maps.requires_grad_(True)
         with torch.inference_mode(False), torch.enable_grad():
             scores = self.model.head(pooled(backbone.blocks[HEAT_BLOCKS:](maps)))
-            (slopes,) = torch.autograd.grad(scores.amax(1).sum(), maps)
+            (slopes,) = torch.autograd.grad(scores[:, self.letters].amax(1).sum(), maps)
         with torch.no_grad():
             heat = F.avg_pool2d((maps * slopes).sum(1, keepdim=True).abs(), 3, 1, 1)
             heat = F.interpolate(heat, size=self.about.input_shape[1:], mode="bicubic", align_corners=False)
             heat = heat.clamp(min=0) / heat.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
         return list(heat.squeeze(1).numpy())
 
-    def _judge(self, probabilities: np.ndarray, heat: np.ndarray | None, seen: np.ndarray, box: Box) -> Reading:
-        top = ranked(self.about.labels, probabilities)
-        label, confidence = top[0]
+    def _judge(self, shares: np.ndarray, heat: np.ndarray | None, seen: np.ndarray, box: Box) -> Reading:
+        top = ranked([self.about.labels[index] for index in self.letters], shares[self.letters])
+        (label, confidence), (second, _) = top[:2]
         more = {"top": top, "seen": seen, "heat": heat, "box": box}
+        other = float(shares[self.other]) if self.other is not None else 0.0
+        nothing = float(shares[self.nothing]) if self.nothing is not None else 0.0
+        if nothing > max(confidence, other, 0.5):
+            return refused(NO_HAND, **more)
+        if other > confidence:
+            note = Message(
+                "This is a hand, but none of the 24 letters. Nearest: {first} and {second}.",
+                code="sign.other",
+                first=label,
+                second=second,
+            )
+            return refused(note, **more)
         if confidence < self.about.notes.get("refuse_below", 0.0):
             return refused(UNCLEAR, **more)
         note = ""
