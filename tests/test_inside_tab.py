@@ -15,6 +15,7 @@ from demo.page import words
 from train.learn import checkpoint
 
 AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
+HANDS = Path(__file__).parents[1] / "assets" / "signs" / "light"
 STATIONS = ("numbers", "convolution", "channels", "pooling", "maps", "scores", "modes", "learning", "overfitting",
             "checkpoint", "exercises")  # fmt: skip
 
@@ -230,9 +231,24 @@ def test_the_draw_tab_brings_its_drawing(desk, app_url):
     assert "tab=inside" in desk.url and "network=digits" in desk.url and text(desk, "h2").startswith("5")
 
 
+def test_the_sign_tab_brings_the_hand_that_its_network_saw(desk, app_url):
+    desk.goto(f"{app_url}?tab=sign&lang=en")
+    desk.wait_for_selector(".signs.ready", timeout=60_000)
+    desk.locator(".signs input[type=file]").set_input_files(HANDS / "Y.webp")
+    desk.locator('.signs .seen:not(.absent) [data-do="inside"]').click(timeout=60_000)
+    desk.wait_for_selector('.inside[data-state="seen"]', timeout=60_000)
+    assert text(desk, ".answer-letter") == "Y" and "network=photos" in desk.url
+
+
+def test_a_rendered_hand_goes_into_the_address(desk):
+    open_at(desk, "station=maps&network=signs&hand=V")
+    desk.wait_for_function("() => !document.querySelector('.inside .brought').hidden")
+    assert "hand=V" in desk.url and text(desk, ".answer-letter") in "ABCDEFGHIKLMNOPQRSTUVWXY"
+
+
 def test_a_drawing_to_all_maps_on_screen_is_timed(desk):
     """Prints the time from a drawing to all maps painted, and a slider's; asserts no time: neighbours may be busy."""
-    for network in ("lesson", "digits", "signs"):
+    for network in ("lesson", "digits"):  # the others are shown hands, which are found first
         open_at(desk, f"station=maps&network={network}")
         took = desk.evaluate(
             """async () => {
