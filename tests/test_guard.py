@@ -1,6 +1,7 @@
 """Who and what is let in: files, hosts, origins, sizes, times, headers. pytest tests/test_guard.py"""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -150,8 +151,12 @@ def test_an_address_beside_an_upload_is_not_fetched(client):
         file = {"path": uploaded(client, b"no picture"), "url": address, "orig_name": address, "meta": META}
         client.post("gradio_api/run/digit", json={"data": [file]})
         client.post("gradio_api/run/sign", json={"data": [{"path": address, "url": address, "meta": META}]})
-        with pytest.raises(TimeoutError):
-            trap.accept()
+        with contextlib.suppress(TimeoutError):
+            while True:  # others on this machine may knock, too
+                knocker, _ = trap.accept()
+                knocker.settimeout(0.5)
+                with knocker, contextlib.suppress(TimeoutError):
+                    assert b"/secret" not in knocker.recv(1000)
 
 
 @pytest.mark.parametrize(

@@ -5,3 +5,8 @@ The files follow the data, and each imports only from those before it; so do the
 Read in this order: task, data, lesson, fast, learn, answer, inside, digits, hands, commands, predict, evaluate,
 export, render, benchmark, __main__.
 """
+
+import os
+
+# ONNX Runtime else sends figures of its use to its makers, and keeps a number of the device in the user's cache
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
