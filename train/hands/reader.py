@@ -26,9 +26,11 @@ HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
 NEARER = (0.85, 0.72)  # the finder draws its box too widely around some small hands: these are looked at together, too
 # Chosen on photos of people who were left out of training, read with each of several values:
-PERHAPS = 0.25  # the finder's score under which the reader is not asked
+PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
 DOUBTFUL = 0.5  # sureness under which other places are looked at
+SETTLED = 0.95  # sureness from which no nearer look is taken
+BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
 TWO = 0.9  # sureness from which two places are two hands
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
@@ -131,16 +133,24 @@ class SignReader:
             doubtful = [*parts(box), box_without_finder(picture)]
             elsewhere += [self.spot(picture, other, [VIEWS[:1]]) for other in doubtful]
             here = max([here, *elsewhere], key=self.sureness)
-            if max(score for score, _ in found) < float(self.finder.least) and self.sureness(here) < DOUBTFUL:
-                return None, ""  # neither sees anything
-        return here, ""
+        doubted = max(score for score, _ in found) < float(self.finder.least)
+        return (None if doubted and self.sureness(here) < BELIEVED else here), ""
 
     def spot(self, picture: Image.Image, box: Box, sizes: Sequence[Sequence[float]]) -> Spot:
-        """What is read at a box: the surest of the groups of sizes; of one group's views the mean counts."""
-        every = sorted({size for group in sizes for size in group})
-        scores = self.scores(np.stack([crop(picture, box, CONTEXT * size) for size in every]))
-        means = [scores[[every.index(size) for size in group]].mean(0) for group in sizes]
-        return max((Spot(box, shares) for shares in self.shares(torch.stack(means))), key=self.sureness)
+        """What is read at a box, by the surest of the groups of sizes; of one group's views the mean counts.
+
+        Once one of them is settled the next are not looked at.
+        """
+        scores: dict[float, Tensor] = {}
+        spots = []
+        for group in sizes:
+            new = [size for size in group if size not in scores]
+            scores |= zip(new, self.scores(np.stack([crop(picture, box, CONTEXT * s) for s in new])), strict=True)
+            mean = torch.stack([scores[size] for size in group]).mean(0, keepdim=True)
+            spots.append(Spot(box, self.shares(mean)[0]))
+            if self.sureness(spots[-1]) >= SETTLED:
+                break
+        return max(spots, key=self.sureness)
 
     def sureness(self, spot: Spot) -> float:
         """How surely there is a sign, 0..1: the probability of a letter, or of a hand that shows none."""
