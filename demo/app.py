@@ -8,6 +8,7 @@ import argparse
 import atexit
 import contextlib
 import html
+import importlib.util
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ from starlette.types import Receive, Scope, Send
 if __package__ is None or __package__ == "":  # started as a file, `python demo/app.py`, as a Space does
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from demo import draw, inside, signs, training
+from demo import draw, inside, signs, tools, training
 from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.guard import Guard
@@ -82,8 +83,8 @@ class Files(StaticFiles):
         return response
 
 
-def server(bound: str = "127.0.0.1") -> Server:
-    """The whole application, not started yet. `bound` is the name or address that it will listen at."""
+def server(bound: str = "127.0.0.1", mcp: bool = False) -> Server:
+    """The whole application, not started yet. `bound` is where it will listen; `mcp` adds tools for programs."""
     host = Host()
     # Gradio's own folder for uploads: ours, and so nobody else's
     os.environ["GRADIO_TEMP_DIR"] = str(host.uploads.folder)
@@ -97,6 +98,9 @@ def server(bound: str = "127.0.0.1") -> Server:
         tab.routes(app)
         tab.api(app)
     inside.routes(app)
+    if mcp:
+        tools.api(app)
+        app.guard.tools = tools.NAMES
 
     @app.post("/gradio_api/upload", include_in_schema=False)
     @answered
@@ -162,7 +166,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ssl-certfile", help="serve https, which a camera needs on other machines")
     parser.add_argument("--ssl-keyfile", help="the certificate's key")
     parser.add_argument("--root-path", default="", help="the path under which a proxy shows the demo, such as /digits")
+    parser.add_argument("--mcp", action="store_true", help="the readers as tools for programs, by MCP")
     options = parser.parse_args(arguments)
+    if options.mcp and not importlib.util.find_spec("mcp"):
+        print("demo: --mcp needs one more package: pip install 'gradio[mcp]'", file=sys.stderr)
+        return 2
     bound = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     try:
         port = options.port if options.port is not None else int(os.environ.get("GRADIO_SERVER_PORT") or PORT)
@@ -181,7 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 2
-    app = server(bound)
+    app = server(bound, options.mcp)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files are removed, as after Ctrl-C
     _, local, shared = app.launch(
         server_name=bound,
@@ -194,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
         prevent_thread_lock=True,
         quiet=True,
         ssr_mode=False,
-        mcp_server=False,
+        mcp_server=options.mcp,
         pwa=False,
         enable_monitoring=False,
         max_file_size=app.state.host.limits.picture,

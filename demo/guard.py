@@ -39,6 +39,7 @@ GRADIO = {
         r"/gradio_api/((run|api)/(?!train/?$)\w+/?|call/(v2/)?\w+/?|queue/join/?|upload|cancel|reset/?|mcp.*)"
     ),
 }
+MCP = re.compile(r"/gradio_api/mcp")
 CALLS = re.compile(r"/gradio_api/(run/|api/|call/|queue/join)")
 STREAMS = re.compile(r"/gradio_api/call/\w+/(\w+)|/gradio_api/queue/data")
 PICTURES = re.compile(r"/read/digit|/read/sign|/train/try|/gradio_api/upload|/inside/.*")
@@ -75,6 +76,7 @@ class Guard:
     def __init__(self, app: ASGIApp, host: Host, own: set[str], names: set[str]):
         self.app, self.host, self.own, self.names = app, host, own, names
         self._open: Counter[str] = Counter()
+        self.tools: tuple[str, ...] = ()  # that may be called by MCP; none: it is off
         self._held = 0  # bytes of bodies on their way
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,6 +98,8 @@ class Guard:
                 body = await self._body(receive, path, headers, room)
                 if CALLS.match(path) and scope["method"] == "POST":
                     body = deque([self._checked(path, b"".join(body))])
+                elif MCP.match(path) and scope["method"] == "POST":
+                    self._check_tool(parse(b"".join(body)))
                 await self.app(scope, _replay(body, receive), send)
         except _Refused as refused:
             await refusal(refused.words, refused.status)(scope, receive, send)
@@ -119,7 +123,7 @@ class Guard:
         if not path.startswith(API) and path.lstrip("/").split("/")[0] in self.own:
             return
         known = GRADIO.get("GET" if method == "HEAD" else method)
-        if known is None or not known.fullmatch(path):
+        if known is None or not known.fullmatch(path) or (MCP.match(path) and not self.tools):
             raise _Refused(404, Words("There is nothing here.", code="guard.route"))
 
     @contextmanager
@@ -182,6 +186,14 @@ class Guard:
             raise BadRequest('A call needs its arguments: {"data": [...]}.', code="call.data")
         self.host.uploads.check(call)
         return json.dumps(call).encode()
+
+    def _check_tool(self, call: dict) -> None:
+        """Refuses a call of a named endpoint by MCP, where Gradio would open the files and addresses that it names."""
+        asked = call.get("params")
+        name = asked.get("name") if isinstance(asked, dict) else None
+        # a Space's own name may stand before a tool's
+        if call.get("method") == "tools/call" and not (isinstance(name, str) and name.endswith(self.tools)):
+            raise _Refused(404, Words("There is no such tool.", code="guard.route"))
 
     @contextmanager
     def _listening(self, scope: Scope, path: str):

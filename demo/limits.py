@@ -33,6 +33,7 @@ class HostLimits:
     connections: int = limit("CONNECTIONS", 1000, "in all", "file descriptors and memory")
     header_seconds: float = limit("HEADER_SECONDS", 20.0, "seconds", "connections, from clients that never ask")
     body_seconds: float = limit("BODY_SECONDS", 120.0, "seconds", "memory, from bodies that never end")
+    send_seconds: float = limit("SEND_SECONDS", 60.0, "seconds", "memory, from clients that do not read their answer")
     requests: int = limit("REQUESTS", 600, "open in all", "the event loop")
     requests_each: int = limit("REQUESTS_EACH", 200, "open a visitor", "everybody else")
     body: int = limit("BODY_BYTES", 200_000, "bytes", "memory and time: JSON, such as a drawing's strokes")
