@@ -18,7 +18,7 @@ from train.hands.photos import Photo, at_most, list_photos
 from train.hands.reader import SignReader
 from train.learn import checkpoint
 from train.learn.fit import fit
-from train.task import HANDS, LETTERS, UsageError
+from train.task import HANDS, LETTERS, Recipe, UsageError
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ def confusion_table(answered: Sequence[Answered]) -> str:
     return "\n".join(lines)
 
 
-def without(groups: Sequence[str], features: Features, head: HandHead | None, seed: int) -> SignReader:
+def without(groups: Sequence[str], features: Features, head: HandHead | None, recipe: Recipe, seed: int) -> SignReader:
     """A reader whose photo network learned from all but those groups; it uses the shipped finder."""
-    run = start(HANDS.recipe("photos"), plan("cpu"), seed, head)
+    run = start(recipe, plan("cpu"), seed, head)
     for _ in fit(run, splits_of(features, to_watch(features.groups, groups))):
         pass
     finder = checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors")[0]
@@ -111,15 +111,17 @@ def leave_out_main(arguments: list[str] | None = None) -> int:
                         help="people not to learn from, and then to read; once for each training")  # fmt: skip
     parser.add_argument("--start", type=Path, help="a network to go on from; it must not know these people")
     parser.add_argument("--per-letter", type=int, default=1000, help="read at most so many photos of each letter")
+    parser.add_argument("--lr", type=float, help="learning rate at its peak; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
         features = load_features(options.features)
         photos = [photo for folder in options.folders for photo in list_photos(folder)]
         head = checkpoint.load(options.start, "asl")[0].head if options.start else None
+        recipe = HANDS.recipe("photos").but(learning_rate=options.lr)
         for names in options.leave_out:
             groups = names.split(",")
-            reader = without(groups, features, head, options.seed)
+            reader = without(groups, features, head, recipe, options.seed)
             for group in groups:
                 chosen = at_most([photo for photo in photos if photo.group == group], options.per_letter)
                 if chosen:
