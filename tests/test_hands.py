@@ -1,5 +1,7 @@
 """Hands: crops, folders of photos, variation, the photo network's parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -196,6 +198,14 @@ def test_pictures_without_a_hand_are_learned_from_and_not_watched():
     splits = splits_of(some_features(), to_watch(some_features().groups[:50], share=0.2))
     assert len(splits.validation) == 10 and len(splits.train) == 3 * 45
     assert (splits.train.labels == NOTHING).sum() == 15 and (splits.validation.labels < OTHER).all()
+
+
+def test_where_no_plain_crop_was_looked_at_the_varied_ones_are_watched():
+    features = replace(some_features(), plain=torch.zeros(0, 2).half(), plain_of=torch.zeros(0, dtype=torch.int64))
+    splits = splits_of(features, to_watch(features.groups, ["bob"]))
+    assert len(splits.validation) == 30 and len(splits.train) == 135
+    with pytest.raises(UsageError, match="nothing to watch"):
+        splits_of(features, [False] * 50)
 
 
 def test_small_groups_get_more_looks_each():

@@ -149,13 +149,22 @@ def to_watch(groups: Sequence[str], leave_out: Sequence[str] = (), *, share: flo
 
 
 def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
-    """Features of varied crops to learn from, and of plain crops of letters to watch; `watch` (N,) says which."""
+    """Features of varied crops to learn from, and of plain crops of letters to watch; `watch` (N,) says which.
+
+    Where no plain crop of those was looked at, the varied ones are watched. Raises UsageError if there are none either.
+    """
     out = torch.tensor([*watch, *[False] * (len(features.labels) - len(watch))])  # drawn pictures are learned from
+    watched = out & (features.labels < OTHER)
     learned = ~out[features.varied_of]
-    watched = (out & (features.labels < OTHER))[features.plain_of]
+    seen, of = features.plain, features.plain_of
+    if not watched[of].any():
+        seen, of = features.varied, features.varied_of
+    if not watched[of].any() or not learned.any():
+        raise UsageError("there is nothing to learn from, or nothing to watch")
+    labels = features.labels
     return Splits(
-        Images(_as_pixels(features.varied[learned]), features.labels[features.varied_of[learned]]),
-        Images(_as_pixels(features.plain[watched]), features.labels[features.plain_of[watched]]),
+        Images(_as_pixels(features.varied[learned]), labels[features.varied_of[learned]]),
+        Images(_as_pixels(seen[watched[of]]), labels[of[watched[of]]]),
     )
 
 
