@@ -11,6 +11,7 @@ import torch
 from train.commands import STOPPED, StopOnSignal, check_options, lasting_output
 from train.commands import run as run_command
 from train.data.images import Splits
+from train.data.rendered import STAND_IN
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_splits, load_test
 from train.digits.extra import UNSURE_BELOW, about_extra, with_extra
@@ -27,10 +28,6 @@ from train.learn.workers import Workers, join, threads_each
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
 
 BYTES_KEPT = 20  # for each parameter: its weight, average, two moments of the optimiser, and the weight being trained
-RENDERED = (
-    "Sign Language MNIST is not on this machine and could not be downloaded. Rendered hands, which are part of the "
-    "project, stand in for it: what is reached on them says nothing about photos. --data DIR names a folder with it."
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -188,7 +185,7 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     if options.resume:
         print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
     if splits.rendered:
-        print(RENDERED)
+        print(STAND_IN)
     together = ", fused layers" * run.fused + f"; {workers.count} workers" * (workers.count > 1)
     print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
           f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip

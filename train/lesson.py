@@ -14,7 +14,7 @@ import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader, TensorDataset, random_split
 
-from train.data import mnist, sign_mnist
+from train.data import mnist, rendered
 
 
 def mnist_cnn():
@@ -50,8 +50,8 @@ def mnist_data(folder=None):
 
 
 def asl_data(folder=None):
-    """27,455 images to learn from and 7,172 to validate: rows of a CSV file, reshaped to (-1, 1, 28, 28)."""
-    sets = [sign_mnist.load(train=train, folder=folder) for train in (True, False)]
+    """27,455 images to learn from, 7,172 to validate (or rendered ones): rows of a CSV file, as (-1, 1, 28, 28)."""
+    sets = rendered.lesson_sets(folder)
     training, validation = (TensorDataset(images.pixels.float() / 255, images.labels) for images in sets)
     return training, validation, validation
 

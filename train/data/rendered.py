@@ -9,10 +9,33 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from train.data import sign_mnist
 from train.data.images import Images
 from train.task import UsageError
 
 FILE = Path(__file__).parents[2] / "assets" / "rendered" / "signs-28.npz"
+
+STAND_IN = (
+    "Sign Language MNIST is not on this machine and could not be downloaded. Rendered hands, which are part of the "
+    "project, stand in for it: what is reached on them says nothing about photos. --data DIR names a folder with it."
+)
+
+
+def or_sign_mnist(train: bool, folder: Path | None = None, form: str | None = None) -> tuple[Images, bool]:
+    """Sign Language MNIST as `sign_mnist.load` gives it, False; where it is not at hand, the rendered signs, True."""
+    try:
+        return sign_mnist.load(train, folder, form), False
+    except sign_mnist.NotAtHand:
+        return load(train), True
+
+
+def lesson_sets(folder: Path | None = None) -> tuple[Images, Images]:
+    """The lesson's training and validation images; says so where they are rendered ones. Raises UsageError."""
+    (training, drawn), (validation, drawn_too) = or_sign_mnist(True, folder), or_sign_mnist(False, folder)
+    if drawn or drawn_too:
+        print(STAND_IN)
+        return load(train=True), load(train=False)
+    return training, validation
 
 
 def load(train: bool) -> Images:

@@ -25,11 +25,8 @@ def load_splits(
     if task.name == "mnist":
         images = mnist.load(train=True, folder=folder)
     else:
-        try:
-            images = sign_mnist.load(train=True, folder=folder, form=form)
-            groups = sign_mnist.near_copies(images)
-        except sign_mnist.NotAtHand:
-            images, drawn = rendered.load(train=True), True
+        images, drawn = rendered.or_sign_mnist(train=True, folder=folder, form=form)
+        groups = None if drawn else sign_mnist.near_copies(images)
     both = split(images, recipe.validation_share, seed=seed, share=recipe.share, groups=groups)
     return replace(both, rendered=drawn)
 
