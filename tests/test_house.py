@@ -93,7 +93,7 @@ def test_the_top_level_is_as_agreed():
         return
     top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     plain = {name for name in top if not name.startswith(".")}
-    assert plain <= {"pyproject.toml", "README.md", "LICENSE", "requirements.txt", "packages.txt"} | {
+    assert plain <= {"pyproject.toml", "README.md", "README.zh-TW.md", "LICENSE", "requirements.txt", "packages.txt"} | {
         "demo", "train", "tests", "assets", "checkpoints"}  # fmt: skip
 
 
