@@ -19,7 +19,8 @@ def test_both_have_the_same_chapters_commands_and_pictures():
         text = (ROOT / name).read_text("utf-8")
         prose = re.sub(r"```.*?```", "", text, flags=re.S)
         levels = [len(each) for each in re.findall(r"^(#{1,3}) ", prose, re.M)]
-        commands = [each.split("  #")[0].rstrip() for each in re.findall(r"^    (?:python|pip|torchrun) .*", text, re.M)]
+        lines = re.findall(r"^    (?:python|pip|torchrun) .*", text, re.M)
+        commands = [re.sub(r"\s+#.*", "", line) for line in lines]
         return levels, commands, re.findall(r"\]\((assets/[^)]+)\)", text)
 
     assert shape("README.md") == shape("README.zh-TW.md")
