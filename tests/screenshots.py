@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 MOST = 150_000  # bytes of a picture
-SIZE = (1180, 760)
+SIZE = (1180, 820)
 PREVIEW = (1200, 630)  # what sites that show links ask for
 
 
@@ -53,6 +53,7 @@ def draw(page: Page, address: str) -> None:
     page.wait_for_selector(".draw.ready")
     page.click("[data-example=year]")
     page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '2026'")
+    page.evaluate("() => scrollTo(0, 0)")
 
 
 def sign(page: Page, address: str) -> None:
@@ -60,10 +61,11 @@ def sign(page: Page, address: str) -> None:
     page.goto(f"{address}?tab=sign")
     page.wait_for_selector(".signs.ready")
     page.locator(".alphabet").scroll_into_view_if_needed()
+    page.wait_for_selector(".alphabet[data-shows]", timeout=60_000)
     letter = page.locator(".alphabet-chart button").nth(11)  # L, a letter that everybody sees to be right
     letter.click()
     page.wait_for_function("() => document.querySelector('.alphabet-read').textContent.trim()", timeout=60_000)
-    page.wait_for_timeout(2500)  # the hand goes over to it
+    page.wait_for_timeout(5000)  # the hand goes over to it, slowly where there is no graphics card
     page.evaluate("() => scrollTo(0, document.querySelector('.alphabet').offsetTop - 24)")
 
 
@@ -81,12 +83,14 @@ def inside(page: Page, address: str) -> None:
     """A convolution by hand, half done."""
     page.goto(f"{address}?tab=inside&station=convolution")
     page.wait_for_selector(".inside[data-state=seen] .station[data-station=convolution] .body > *")
+    page.evaluate("() => scrollTo(0, document.querySelector('.inside .station').offsetTop - 24)")
 
 
 def maps(page: Page, address: str) -> None:
     """Every map of every layer."""
     page.goto(f"{address}?tab=inside&station=maps")
     page.wait_for_selector(".inside[data-state=seen] .station[data-station=maps] .body > *")
+    page.evaluate("() => scrollTo(0, document.querySelector('.inside .station').offsetTop - 24)")
 
 
 def packed(png: bytes) -> bytes:

@@ -93,7 +93,8 @@ def test_the_top_level_is_as_agreed():
         return
     top = {line.split("/")[0] for line in tracked.stdout.splitlines()}
     plain = {name for name in top if not name.startswith(".")}
-    assert plain <= {"pyproject.toml", "README.md", "LICENSE", "requirements.txt", "packages.txt"} | {
+    readmes = {"README.md", "README.zh-TW.md"}
+    assert plain <= readmes | {"pyproject.toml", "LICENSE", "requirements.txt", "packages.txt"} | {
         "demo", "train", "tests", "assets", "checkpoints"}  # fmt: skip
 
 

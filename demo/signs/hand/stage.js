@@ -20,10 +20,12 @@ export function mountAlphabet(section, signs) {
   // ---- the hand, or its pictures
 
   async function begin() {
+    const first = letter;
     try {
       if (!canDraw()) throw new Error("WebGL 2");
       hand = await createHand(canvas, { letter, tone: Number(find("[name=tone]").value), onLetter: showLetter, onDone: () => mark(letter) });
       section.dataset.shows = "moving";
+      if (letter !== first) hand.setLetter(letter); // chosen while the hand was on its way
     } catch {
       section.dataset.shows = "still";
       canvas.hidden = true;

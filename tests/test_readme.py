@@ -1,0 +1,31 @@
+"""The README in two languages: the same chapters, links both ways, and pictures that are there and light."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+READMES = {"README.md": "README.zh-TW.md", "README.zh-TW.md": "README.md"}
+
+
+@pytest.mark.parametrize("name, other", READMES.items())
+def test_each_language_leads_to_the_other(name, other):
+    assert f"]({other})" in (ROOT / name).read_text("utf-8")
+
+
+def test_both_have_the_same_chapters_commands_and_pictures():
+    def shape(name):
+        text = (ROOT / name).read_text("utf-8")
+        prose = re.sub(r"```.*?```", "", text, flags=re.S)
+        levels = [len(each) for each in re.findall(r"^(#{1,3}) ", prose, re.M)]
+        lines = re.findall(r"^    (?:python|pip|torchrun) .*", text, re.M)
+        commands = [re.sub(r"\s+#.*", "", line) for line in lines]
+        return levels, commands, re.findall(r"\]\((assets/[^)]+)\)", text)
+
+    assert shape("README.md") == shape("README.zh-TW.md")
+
+
+def test_its_pictures_are_there_and_light():
+    pictures = re.findall(r"\]\((assets/[^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert pictures and all((ROOT / picture).stat().st_size < 150_000 for picture in pictures)
