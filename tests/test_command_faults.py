@@ -93,7 +93,7 @@ def folder(tmp_path_factory):
     ],
 )
 def test_training_says_what_is_wrong_before_it_begins(folder, arguments, words, capsys, monkeypatch):
-    monkeypatch.setattr("train.__main__.fit", lambda *_: pytest.fail("an epoch has begun"))
+    monkeypatch.setattr("train.progress.fit", lambda *_: pytest.fail("an epoch has begun"))
     task, *others = arguments.format(folder=folder).split()
     plain = PLAIN if "--photos" not in others and "--device" not in others else []
     if "--out" not in others:
@@ -214,7 +214,7 @@ def test_a_full_disk_is_noticed_before_the_first_epoch(folder, capsys, monkeypat
     def full(number):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("train.__main__.fit", lambda *_: pytest.fail("an epoch has begun"))
+    monkeypatch.setattr("train.progress.fit", lambda *_: pytest.fail("an epoch has begun"))
     monkeypatch.setattr(os, "fsync", full)
     assert train(["mnist", *PLAIN, "--out", str(folder / "net.safetensors")]) == 2
     assert "cannot be written: No space left on device" in capsys.readouterr().err

@@ -1,33 +1,32 @@
 """Train a network, or print its layers: python -m train mnist|asl, python -m train summary mnist|asl"""
 
 import argparse
-import datetime
-import platform
 import sys
 from pathlib import Path
 
-import torch
-
-from train.commands import STOPPED, StopOnSignal, check_options, lasting_output
+from train.commands import STOPPED, check_options, lasting_output
 from train.commands import run as run_command
 from train.data.images import Splits
 from train.data.rendered import STAND_IN
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_splits, load_test
 from train.digits.extra import UNSURE_BELOW, about_extra, with_extra
-from train.fast.machine import Plan, plan
+from train.fast import machine
+from train.fast.machine import Plan
 from train.learn import checkpoint
-from train.learn.calibrate import faintest, temperature_for
-from train.learn.checkpoint import CheckpointError, Metadata
-from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, measure, scores_of
+from train.learn.calibrate import faintest
+from train.learn.finish import about, finish
+from train.learn.fit import TrainingStopped, fit, judge, scores_of
 from train.learn.layer_table import summary
 from train.learn.networks import build, check_fits, parameter_count
-from train.learn.run import Run
-from train.learn.stuck import Stuck
+from train.learn.run import LAYERS, Run
 from train.learn.workers import Workers, join, threads_each
+from train.progress import learn, partial_path, resume
 from train.task import HANDS, TASKS, Recipe, Task, UsageError, task_named
 
 BYTES_KEPT = 20  # for each parameter: its weight, average, two moments of the optimiser, and the weight being trained
+# Of a recipe's fields, those that training on photos has no use for: its pictures are varied and set aside otherwise
+UNHEEDED = ("network", "options", "augment", "validation_share", "share")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +55,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "torchrun --nproc-per-node N -m train ... trains with N processes, a GPU each where there are GPUs.",
     )
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--recipe", default="best", help="best (default), lesson, ...: how it is trained")
+    parser.add_argument("--recipe", help="best (default), lesson, ...: how it is trained")
     parser.add_argument("--epochs", type=int, help="default: the recipe's, as for the next two")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--lr", type=float, help="learning rate, at its peak where the schedule varies it")
@@ -65,7 +64,9 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="of weights, order and augmentation (default: the recipe's)")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     parser.add_argument("--threads", type=int, help="CPU threads")
-    parser.add_argument("--precision", choices=("float32", "bfloat16"))
+    parser.add_argument("--precision", choices=machine.PRECISIONS)
+    parser.add_argument("--layers", choices=LAYERS, help="of the CPU: fused into one pass of C++ where that is "
+                        "quicker, or torch's own (default: fused where they can be had)")  # fmt: skip
     parser.add_argument("--data", type=Path, help="folder of the data, if not in the usual places")
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
     parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: learn also from pen strokes (UCI's "
@@ -100,16 +101,15 @@ def _train_photos(options: argparse.Namespace) -> int:
     from train.hands.networks import HandBackbone
     from train.hands.photos import at_most, list_photos, load_crops
 
-    if options.task != "asl":
-        raise UsageError("--photos holds hand signs: it goes with asl")
-    out = options.out or checkpoint.default_path("asl", "photos")
-    checkpoint.check_destination(out)
-    recipe = HANDS.recipe("photos").but(epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr)
+    recipe = _photo_recipe(options)
     options.seed = recipe.seed if options.seed is None else options.seed
-    how = plan(options.device, options.threads, options.precision, calibrate=True)
+    out = options.out or checkpoint.default_path("asl", "photos")
+    partial = partial_path(out)
+    checkpoint.check_destination(out)
+    plan = _plan(options, options.device, None, partial)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     photos = at_most(photos, options.per_letter) if options.per_letter else photos
-    print(f"{len(photos):,} photos; {how}")
+    print(f"{len(photos):,} photos; {plan}")
     backbone = HandBackbone().load_pretrained()
     if options.features and options.features.exists():
         features = fit_photos.load_features(options.features)
@@ -119,150 +119,121 @@ def _train_photos(options: argparse.Namespace) -> int:
         crops = load_crops(photos, Agreement.shipped(), beside=fit_photos.BESIDE, seed=options.seed)
         watch = fit_photos.to_watch(crops.groups, options.leave_out, seed=options.seed)
         features = fit_photos.extract_features(
-            backbone, crops, how, looks=options.looks, watch=watch, seed=options.seed
+            backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed
         )
         if options.features:
             fit_photos.save_features(options.features, features)
     splits = fit_photos.splits_of(features, watch)
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
-    run = fit_photos.start(recipe, how, options.seed, head)
-    for event in fit(run, splits):
-        show(event)
-    result = measure(run.result, splits.validation, HANDS, run.plan)
-    about, hands = describe(HANDS, recipe, splits, options.seed), fit_photos.about_network()
+    run = fit_photos.start(recipe, plan, options.seed, head)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
     notes |= {"went_on_from": str(options.start.name)} if options.start else {}
-    metadata = about.but(
+    metadata = about(run, splits, notes=notes)
+    if options.resume:
+        resume(run, partial, metadata)
+    _introduce(run, splits)
+    if not learn(run, splits, partial, metadata):
+        return STOPPED
+    hands = fit_photos.about_network()
+    metadata = metadata.but(
         network=hands.network,
         options=hands.options,
         labels=hands.labels,
-        epochs=recipe.epochs,
-        temperature=hands.temperature,
         unsure_below=hands.unsure_below,
         notes=hands.notes | notes,
     )
-    if options.leave_out:
-        metadata = metadata.but(test_accuracy=result.accuracy, test_count=result.count)
-    checkpoint.save(out, fit_photos.assembled(run, backbone), metadata, half=True)
+    result = finish(
+        run,
+        splits,
+        metadata,
+        lambda metadata: checkpoint.save(out, fit_photos.assembled(run, backbone), metadata, half=True),
+        temperature=hands.temperature,
+        test=(lambda: splits.validation) if options.leave_out else None,  # photos set aside show people learned from
+    )
+    partial.unlink(missing_ok=True)
+    result = result or judge(scores_of(run.result, splits.validation, HANDS, run.plan), splits.validation.labels)
     where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else "photos set aside"
     print(f"{result.correct:,} of {result.count:,} {where} right, {result.accuracy:.2%}. Saved in {out}")
     return 0
 
 
+def _photo_recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe of the photo network. Raises UsageError for options that it does not heed."""
+    if options.task != "asl":
+        raise UsageError("--photos holds hand signs: it goes with asl")
+    for name in ("data", "labels", "strokes"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} does not go with --photos: the photo network learns from photos alone")
+    if options.recipe not in (None, *HANDS.recipes):
+        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there are: {', '.join(HANDS.recipes)}")
+    recipe = HANDS.recipe(options.recipe or "photos")
+    changed = _changed(recipe, options)
+    unheeded = [name for name in UNHEEDED if getattr(changed, name) != getattr(recipe, name)]
+    if unheeded:
+        raise UsageError(f"--set {unheeded[0]} does not go with --photos: see train/hands/fit_photos.py")
+    return changed
+
+
+def _changed(recipe: Recipe, options: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line says otherwise."""
+    given = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.lr}
+    return recipe.with_settings(options.set).but(**{name: value for name, value in given.items() if value is not None})
+
+
 def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     task = task_named(options.task)
-    if options.strokes and task.name != "mnist":
-        raise UsageError("--strokes holds digits: it goes with mnist")
-    recipe = task.recipe(options.recipe)
-    recipe = recipe.with_settings(options.set).but(
-        epochs=options.epochs, batch_size=options.batch_size, learning_rate=options.lr
-    )
+    _check_task(options, task)
+    recipe = _changed(task.recipe(options.recipe or "best"), options)
     options.seed = recipe.seed if options.seed is None else options.seed
     out = options.out or checkpoint.default_path(task.name, recipe.name)
     checkpoint.check_destination(out)
-    partial = out.with_name(f"{out.stem}.partial.safetensors")
-    how = workers.agreed(_plan(options, device, threads_each(workers), partial))
-    run = Run(task, recipe, seed=options.seed, plan=how, workers=workers)
-    check_fits(run.model, task, recipe.network)
+    run = _run(options, task, recipe, workers, device)
     if workers.first:
         checkpoint.check_destination(out, BYTES_KEPT * parameter_count(run.model))
     splits = load_splits(task, recipe, folder=options.data, form=options.labels)
-    if options.strokes:
-        splits = with_extra(splits, options.strokes)
-    metadata = describe(task, recipe, splits, options.seed)
-    metadata = metadata.but(notes={"threads": how.threads, "precision": how.precision})
-    if splits.rendered:
-        metadata = metadata.but(notes=metadata.notes | {"data": "rendered"})
-    if options.strokes:
-        metadata = metadata.but(notes=metadata.notes | about_extra(), unsure_below=UNSURE_BELOW)
-    steps = -(-len(splits.train) // recipe.batch_size)
+    splits = with_extra(splits, options.strokes) if options.strokes else splits
+    metadata = _about(options, run, splits)
     if options.resume:
-        _resume(run, partial, metadata)
+        resume(run, partial_path(out), metadata)
     if not workers.first:  # its work is the gradients; the first worker shows and saves
         for _ in fit(run, splits):
             pass
         return 0
-    if options.resume:
-        print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
-    if splits.rendered:
-        print(STAND_IN)
-    together = ", fused layers" * run.fused + f"; {workers.count} workers" * (workers.count > 1)
-    print(f"{task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
-          f"network {recipe.network}, {parameter_count(run.model):,} parameters; {how}{together}")  # fmt: skip
-
-    stop = StopOnSignal()
-    try:
-        for event in fit(run, splits):
-            show(event)
-            if isinstance(event, Epoch) or stop.asked:
-                kept = _keep(partial, run, metadata.but(epochs=run.steps_done / steps))
-            if stop.asked and kept:
-                print(f"\nStopped. The network so far is in {partial}; the same command with --resume goes on.")
-            if stop.asked:
-                return STOPPED
-    except TrainingStopped:
-        checkpoint.save(partial, run.result, metadata.but(epochs=run.steps_done / steps))
-        print(f"\nThe last good network is in {partial}.")
-        raise
-    finally:
-        stop.restore()
-
-    if run.validation_scores is None:  # resumed after its last epoch
-        run.validation_scores = scores_of(run.result, splits.validation, task, how)
-    if judge(run.validation_scores, splits.validation.labels).accuracy < 2 / len(task.labels):
-        print("It has learned nothing: with so large steps its ReLUs have died. Try a smaller --lr, or another --seed.")
-    temperature = temperature_for(run.validation_scores.cpu(), splits.validation.labels)
-    metadata = metadata.but(epochs=run.steps_done / steps, temperature=temperature)
+    _introduce(run, splits)
+    if not learn(run, splits, partial_path(out), metadata):
+        return STOPPED
     if options.strokes:
         metadata = metadata.but(faint_below=faintest(run.result, splits.validation, task))
-    checkpoint.save(out, run.result, metadata)  # before the test: what was learned is not lost if that fails
-    exact = plan(how.device, how.threads, "float32")  # as train.evaluate measures
-    result = measure(
-        run.result, load_test(task, folder=options.data, form=options.labels, drawn=splits.rendered), task, exact
+    result = finish(
+        run,
+        splits,
+        metadata,
+        lambda metadata: checkpoint.save(out, run.result, metadata),
+        test=lambda: load_test(task, folder=options.data, form=options.labels, drawn=splits.rendered),
     )
-    checkpoint.save(out, run.result, metadata.but(test_accuracy=result.accuracy, test_count=result.count))
-    partial.unlink(missing_ok=True)
+    partial_path(out).unlink(missing_ok=True)
     print(f"Test: {result.correct:,} of {result.count:,} right, {result.accuracy:.2%}. Saved in {out}")
     return 0
 
 
-def _keep(partial: Path, run: Run, metadata: Metadata) -> bool:
-    """Save the unfinished run. Where that fails (a full disk), say so and go on: the training is worth more."""
-    try:
-        checkpoint.save(partial, run.result, metadata, run.state())
-        return True
-    except CheckpointError as error:
-        print(f"\ntrain: {error}", file=sys.stderr)
-        return False
+def _check_task(options: argparse.Namespace, task: Task) -> None:
+    if options.strokes and task.name != "mnist":
+        raise UsageError("--strokes holds digits: it goes with mnist")
+    if options.leave_out:
+        raise UsageError("--leave-out names a folder or signer of --photos, which is not there")
 
 
-def describe(task: Task, recipe: Recipe, splits: Splits, seed: int) -> Metadata:
-    """What a checkpoint of this training says of itself, but for what only its end tells."""
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Metadata.of(task, recipe, seed=seed, data_sha256=splits.digest(), versions=versions, date=date)
-
-
-def show(event: Event) -> None:
-    """A progress bar that is redrawn, and a line for each epoch that stays."""
-    if isinstance(event, Stuck):
-        print(f"{_fresh_line()}{event.message}", flush=True)
-        return
-    if isinstance(event, Step):
-        if sys.stdout.isatty():
-            done = event.step * 30 // event.steps
-            bar = "█" * done + "░" * (30 - done)
-            print(f"\repoch {event.epoch}/{event.epochs} {bar} loss {event.loss:.4f}  accuracy {event.accuracy:.2%}  "
-                  f"{event.images_per_second:,.0f} images/s ", end="", flush=True)  # fmt: skip
-        return
-    training = f"training: loss {event.train_loss:.4f}, accuracy {event.train_accuracy:.2%}"
-    validation = f"validation: loss {event.validation_loss:.4f}, accuracy {event.validation_accuracy:.2%}"
-    clock = f"{event.seconds:.0f} s, {event.seconds_left:.0f} s left"
-    print(f"{_fresh_line()}epoch {event.epoch}/{event.epochs}  {training}  {validation}  {clock}", flush=True)
-
-
-def _fresh_line() -> str:
-    return "\r\033[K" if sys.stdout.isatty() else ""
+def _run(options: argparse.Namespace, task: Task, recipe: Recipe, workers: Workers, device: str) -> Run:
+    """The run as it begins. Raises UsageError if its network does not suit the task, or has no layers as asked for."""
+    partial = partial_path(options.out or checkpoint.default_path(task.name, recipe.name))
+    plan = workers.agreed(_plan(options, device, threads_each(workers), partial))
+    layers = options.layers or (checkpoint.read_metadata(partial).notes.get("layers") if options.resume else None)
+    run = Run(task, recipe, seed=options.seed, plan=plan, workers=workers, fuse=layers in (None, "fused"))
+    check_fits(run.model, task, recipe.network)
+    if layers == "fused" and not run.fused:
+        raise UsageError("there are no fused layers for this network here: they are for a CPU, need a C++ compiler and "
+                         "at least 16 channels. --layers torch takes torch's own")  # fmt: skip
+    return run
 
 
 def _plan(options: argparse.Namespace, device: str, threads: int | None, partial: Path) -> Plan:
@@ -271,20 +242,31 @@ def _plan(options: argparse.Namespace, device: str, threads: int | None, partial
     if options.resume:
         notes = checkpoint.read_metadata(partial).notes
         threads, precision = threads or notes.get("threads"), precision or notes.get("precision")
-    return plan(device, threads, precision, calibrate=True)
+    return machine.plan(device, threads, precision, calibrate=True)
 
 
-def _resume(run: Run, partial: Path, wanted: Metadata) -> None:
-    state, metadata = checkpoint.load_training(partial, run.task.name)
-    changed = [name for name in ("recipe", "seed", "data_sha256") if _plain(metadata, name) != _plain(wanted, name)]
-    if changed:
-        raise UsageError(f"{partial} cannot go on: it was started with another {' and another '.join(changed)}")
-    run.restore(state)
+def _about(options: argparse.Namespace, run: Run, splits: Splits) -> checkpoint.Metadata:
+    metadata = about(run, splits, notes={"data": "rendered"} if splits.rendered else {})
+    if options.strokes:
+        metadata = metadata.but(notes=metadata.notes | about_extra(), unsure_below=UNSURE_BELOW)
+    return metadata
 
 
-def _plain(metadata: Metadata, name: str):
-    value = getattr(metadata, name)
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()} if isinstance(value, dict) else value
+def _introduce(run: Run, splits: Splits) -> None:
+    """Say what is about to be trained, how, and what repeats it."""
+    recipe, computed = run.recipe, run.computed()
+    if run.steps_done:
+        steps = -(-len(splits.train) // recipe.batch_size)
+        print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
+    if splits.rendered:
+        print(STAND_IN)
+    workers = f"; {run.workers.count} workers" * (run.workers.count > 1)
+    print(f"{run.task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
+          f"network {recipe.network}, {parameter_count(run.model):,} parameters; "
+          f"{run.plan}, {run.layers} layers{workers}")  # fmt: skip
+    layers = "fused" if run.fused else "torch"
+    print(f"What repeats it: --seed {run.seed} --device {computed['device']} --threads {computed['threads']} "
+          f"--precision {computed['precision']} --layers {layers}")  # fmt: skip
 
 
 if __name__ == "__main__":

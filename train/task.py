@@ -80,8 +80,8 @@ class Recipe:
                 raise UsageError(f"{name.replace('_', ' ')} must be {words}, not {value!r}")
 
     def but(self, **changes) -> "Recipe":
-        """This recipe with some fields replaced; None leaves a field as it is."""
-        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+        """This recipe with some fields replaced. Raises UsageError for a value that no training can use."""
+        return replace(self, **changes)
 
     def with_settings(self, settings: Iterable[str]) -> "Recipe":
         """This recipe changed by words such as `optimizer=sgd`, `share=0.1` or `options.channels=32,64`.

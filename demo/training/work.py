@@ -1,10 +1,8 @@
 """The work of a training thread: fit, watched, steered, and kept at the end."""
 
 import contextlib
-import datetime
 import logging
 import math
-import platform
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,8 +17,8 @@ from demo.training.store import Store
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan
-from train.learn.calibrate import temperature_for
-from train.learn.checkpoint import Metadata
+from train.learn.checkpoint import CheckpointError
+from train.learn.finish import about, finish
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.learn.run import Run
 from train.learn.stuck import Stuck
@@ -85,7 +83,7 @@ def train(
         training.enter("training")
         with _interruptible(run, training.check):
             for _ in _every(keep_every, _watched(training, run, splits)):
-                store.keep(training.id, run.result, _metadata(training, _epochs(run, splits), run, splits))
+                _keep(training, run, splits, store)
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
@@ -100,8 +98,8 @@ def train(
         return
     kept, epochs = True, _epochs(run, splits)
     try:
-        store.keep(training.id, run.result.eval(), _metadata(training, epochs, run, splits))
-    except OSError:
+        _keep(training, run, splits, store)
+    except (OSError, CheckpointError):
         log.exception("a trained network could not be kept")
         full = Message("The network could not be kept: the server's disk is full.", code="run.disk")
         kept, message = False, message or full
@@ -126,27 +124,11 @@ def _fit_into_time(training: Training, splits: Splits, load: Callable[..., Split
     return splits if recipe.share == settings.recipe.share else load(settings.task, recipe, training.check)
 
 
-def _temperature(run: Run, splits: Splits) -> float:
-    """As shipped networks get it, but from some of the validation images: a run that is stopped should end at once."""
-    some = torch.randperm(len(splits.validation), generator=torch.Generator().manual_seed(0))[:CALIBRATED]
-    images = splits.validation[some]
-    scores = scores_of(run.result, images, run.task, run.plan).cpu()
-    return temperature_for(scores, images.labels) if scores.isfinite().all() else 1.0
-
-
-def _metadata(training: Training, epochs: float, run: Run, splits: Splits) -> Metadata:
-    settings, accuracy = training.settings, training.best or training.estimate
-    return Metadata.of(
-        settings.task,
-        settings.recipe,
-        seed=settings.seed,
-        epochs=epochs,
-        temperature=_temperature(run, splits),
-        data_sha256=splits.digest(),
-        versions={"python": platform.python_version(), "torch": torch.__version__},
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        notes={"trained_in": "the training tab", "validation_accuracy": accuracy, "ended": training.why or "finished"},
-    )
+def _keep(training: Training, run: Run, splits: Splits, store: Store) -> None:
+    """Keep the network with a temperature as shipped ones get it, but of some validation images: it is quick."""
+    notes = {"trained_in": "the training tab", "validation_accuracy": training.best or training.estimate}
+    metadata = about(run, splits, notes=notes | {"ended": training.why or "finished"})
+    finish(run, splits, metadata, lambda metadata: store.keep(training.id, run.result, metadata), few=CALIBRATED)
 
 
 def _epochs(run: Run, splits: Splits) -> float:

@@ -24,10 +24,11 @@ class Plan:
     device: str = "cpu"  # cpu, cuda, cuda:1, mps
     threads: int = 1  # of the CPU, for one operation
     precision: str = "float32"  # or bfloat16: weights stay float32, products are computed in bfloat16
+    channels_last: bool = True  # how pictures and feature maps lie in memory: a pixel's channels side by side
 
     def __str__(self) -> str:
         threads = f", {self.threads} thread{'s' * (self.threads != 1)}" if self.device == "cpu" else ""
-        return f"{self.device}{threads}, {self.precision}"
+        return f"{self.device}{threads}, {self.precision}{', contiguous' * (not self.channels_last)}"
 
 
 def plan(

@@ -14,6 +14,8 @@ from train.learn.randomness import DrawnFrom
 from train.learn.workers import ALONE, Workers
 from train.task import Recipe, Task, UsageError
 
+LAYERS = ("fused", "torch")  # what may be asked for
+
 
 class Run:
     """A training run: network, optimiser and how far it has come. What `fit` advances and `state` keeps."""
@@ -49,7 +51,8 @@ class Run:
         fuse = fuse and plan.device == "cpu" and not self.recorded
         forward = quickest(self.model, fuse=fuse, compile=recipe.compile)
         self.fused = is_fused(forward)
-        self.forward = workers.together(forward)
+        self.layers = "fused" if self.fused else "compiled" if hasattr(forward, "_orig_mod") else "torch"
+        self.forward = workers.averaging(forward)
         self.steps_done = 0
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
@@ -59,6 +62,13 @@ class Run:
     def result(self) -> nn.Module:
         """The network as it would be used now: the moving average of the weights, where the recipe asks for one."""
         return self.model if self.average is None else self.average
+
+    def computed(self) -> dict:
+        """What decides the bits of the result beside task, recipe, seed and data: where and how it is computed."""
+        plan, several = self.plan, {"workers": self.workers.count} if self.workers.count > 1 else {}
+        layout = {} if plan.channels_last else {"channels_last": False}
+        kept = {"device": plan.device, "threads": plan.threads, "precision": plan.precision, "layers": self.layers}
+        return kept | layout | several
 
     def state(self) -> dict[str, Tensor]:
         """All that an interrupted run needs to go on exactly as if it had not been interrupted."""

@@ -7,7 +7,7 @@ over NCCL between GPUs and gloo between CPU processes.
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, distributed, nn
@@ -39,7 +39,7 @@ class Workers:
         """What the mean loss over `share` is multiplied by, so that the workers' mean is the whole batch's mean."""
         return len(range(self.rank, size, self.count)) * self.count / size
 
-    def together(self, model: nn.Module) -> nn.Module:
+    def averaging(self, model: nn.Module) -> nn.Module:
         """The network such that each backward pass leaves the mean of all workers' gradients."""
         return model if self.count == 1 else DistributedDataParallel(model)
 
@@ -57,7 +57,7 @@ class Workers:
             return plan
         plans = [plan]
         distributed.broadcast_object_list(plans)
-        return Plan(plan.device, plans[0].threads, plans[0].precision)
+        return replace(plans[0], device=plan.device)
 
 
 ALONE = Workers()
