@@ -15,6 +15,7 @@ from train.learn.randomness import generator_for
 from train.learn.run import Run
 from train.learn.step import TrainingStep, precision, to_input
 from train.learn.stuck import Stuck, StuckWatch
+from train.learn.trial import check_plan, needs_trial
 from train.task import Message, Task
 
 
@@ -69,13 +70,16 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     Raises TrainingStopped if the loss is no longer finite.
     """
     recipe, plan = run.recipe, run.plan
+    splits = splits.to(plan.device)
     if plan.device == "cpu":
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
     elif plan.device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")  # TF32
         torch.backends.cudnn.benchmark = True  # batches are all of one size: the fastest way is worth looking for
-    splits = splits.to(plan.device)
+    if needs_trial(plan):
+        check_plan(run, splits.train)
+        plan = run.plan
     count = len(splits.train)
     steps = math.ceil(count / recipe.batch_size)
     started, started_at = time.perf_counter(), run.steps_done
@@ -136,8 +140,8 @@ def scores_of(model: nn.Module, images: Images, task: Task, plan: Plan, batch_si
     model.eval()
     with torch.inference_mode(), precision(plan):
         parts = [
-            model(to_input(images.pixels[at : at + batch_size].to(plan.device), task.mean, task.std)).float()
-            for at in range(0, len(images), batch_size)
+            model(to_input(pixels.to(plan.device), task.mean, task.std, channels_last=plan.channels_last)).float()
+            for pixels in images.pixels.split(batch_size)
         ]
     model.train(was_training)
     return torch.cat(parts)

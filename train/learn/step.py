@@ -168,7 +168,8 @@ class TrainingStep:
         """The images at those indices as the network takes them."""
         task, recipe = self.run.task, self.run.recipe
         pixels = self.images.pixels.index_select(0, batch)
-        return to_input(pixels, task.mean, task.std, recipe.augment, self.generator)
+        channels_last = self.run.plan.channels_last
+        return to_input(pixels, task.mean, task.std, recipe.augment, self.generator, channels_last)
 
     def _sum_up(self) -> None:
         """Adds steps to the sums: many at once, for one by one costs more than a convolution of theirs."""
@@ -192,7 +193,12 @@ def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bo
 
 
 def to_input(
-    pixels: Tensor, mean: float, std: float, augment: str = "none", generator: Generator | None = None
+    pixels: Tensor,
+    mean: float,
+    std: float,
+    augment: str = "none",
+    generator: Generator | None = None,
+    channels_last: bool = True,
 ) -> Tensor:
     """uint8 pixels (N, C, H, W) as a network takes them: varied by the augmentation, then normalised, float32.
 
@@ -203,7 +209,8 @@ def to_input(
     images = pixels.float().div_(255)
     if augment != "none":
         images = AUGMENTATIONS[augment](images, generator)
-    return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return images.sub_(mean).div_(std).contiguous(memory_format=layout)
 
 
 def precision(plan: Plan):
