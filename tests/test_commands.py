@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,14 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from train.__main__ import main as train
 from train.answer.reading import Reading, refused
+from train.commands import STOPPED, StopOnSignal
 from train.evaluate import main as evaluate
+from train.fast.library import library
 from train.learn import checkpoint
+from train.learn.fit import fit
 from train.predict import answer
 from train.predict import main as predict
+from train.progress import learn
 
 ROOT = Path(__file__).parents[1]
 QUICK = ["--epochs", "1", "--batch-size", "500", "--recipe", "lesson", "--lr", "0.003", "--device", "cpu"]
@@ -133,3 +139,53 @@ def test_a_network_that_learned_nothing_is_told(tmp_path, capsys):
     train(arguments)
     said = capsys.readouterr()
     assert "smaller learning rate" in said.out + said.err
+
+
+BRIEF = ["mnist", *QUICK[:2], *QUICK[4:], "--batch-size", "100", "--set", "share=0.02", "--seed", "3", "--threads", "1"]
+
+
+@pytest.fixture
+def fused_layers():
+    if library() is None:
+        pytest.skip("there is no C++ compiler")
+
+
+@pytest.mark.parametrize("layers", ["fused", "torch"])
+def test_a_run_says_and_keeps_what_repeats_it(layers, tmp_path, capsys, monkeypatch, fused_layers):
+    out = tmp_path / "net.safetensors"
+    assert train([*BRIEF, "--out", str(out), "--precision", "float32", "--layers", layers]) == 0
+    said = capsys.readouterr().out
+    assert f"cpu, 1 thread, float32, {layers} layers" in said
+    repeats = re.search(r"What repeats it: (.*)", said)[1]
+    assert repeats == f"--seed 3 --device cpu --threads 1 --precision float32 --layers {layers}"
+    model, about = checkpoint.load(out)
+    assert about.notes == {"device": "cpu", "threads": 1, "precision": "float32", "layers": layers}
+    assert about.seed == 3 and about.versions["torch"] == torch.__version__
+
+    seen = []
+    monkeypatch.setattr("train.__main__.learn", lambda *a, learn=learn: seen.append(a[0]) or learn(*a))
+    assert train([*BRIEF[:-4], *repeats.split(), "--out", str(tmp_path / "again.safetensors")]) == 0
+    assert seen[0].fused == (layers == "fused")
+    again = checkpoint.load(tmp_path / "again.safetensors")[0].state_dict()
+    assert all(torch.equal(tensor, again[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("layers", ["fused", "torch"])
+def test_resume_goes_on_with_the_same_layers(layers, tmp_path, capsys, monkeypatch, fused_layers):
+    arguments = [*BRIEF, "--precision", "float32", "--layers", layers]
+    assert train([*arguments, "--out", str(tmp_path / "unbroken.safetensors")]) == 0
+    out = tmp_path / "net.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr("train.progress.fit", lambda run, splits: fit(run, splits, every=0))
+        patch.setattr(StopOnSignal, "asked", property(lambda self: True, lambda self, value: None), raising=False)
+        assert train([*arguments, "--out", str(out)]) == STOPPED
+    resumed = [*BRIEF, "--out", str(out), "--resume"]
+    with monkeypatch.context() as patch:
+        patch.setattr("train.fast.layers.library", lambda: None)
+        capsys.readouterr()
+        if layers == "fused":
+            assert train(resumed) == 2 and "--layers torch takes torch's own" in capsys.readouterr().err
+    assert train(resumed) == 0 and "Going on from epoch 0.10 of 1" in capsys.readouterr().out
+    (unbroken, about), (model, other) = checkpoint.load(tmp_path / "unbroken.safetensors"), checkpoint.load(out)
+    assert about.notes == other.notes and other.notes["layers"] == layers
+    assert all(torch.equal(*pair) for pair in zip(unbroken.parameters(), model.parameters(), strict=True))

@@ -161,9 +161,9 @@ def _photo_recipe(options: argparse.Namespace) -> Recipe:
     """The recipe of the photo network. Raises UsageError for options that it does not heed."""
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")
-    for name in ("data", "labels", "strokes"):
+    for name in ("data", "labels", "strokes", "layers"):
         if getattr(options, name) is not None:
-            raise UsageError(f"--{name} does not go with --photos: the photo network learns from photos alone")
+            raise UsageError(f"--{name} does not go with --photos, which has data and layers of its own")
     if options.recipe not in (None, *HANDS.recipes):
         raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there are: {', '.join(HANDS.recipes)}")
     recipe = HANDS.recipe(options.recipe or "photos")
@@ -264,9 +264,9 @@ def _introduce(run: Run, splits: Splits) -> None:
     print(f"{run.task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
           f"network {recipe.network}, {parameter_count(run.model):,} parameters; "
           f"{run.plan}, {run.layers} layers{workers}")  # fmt: skip
-    layers = "fused" if run.fused else "torch"
+    layers = "" if run.task is HANDS else f" --layers {'fused' if run.fused else 'torch'}"
     print(f"What repeats it: --seed {run.seed} --device {computed['device']} --threads {computed['threads']} "
-          f"--precision {computed['precision']} --layers {layers}")  # fmt: skip
+          f"--precision {computed['precision']}{layers}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ class Run:
             if self.average is not None:
                 self.average.load_state_dict(part("average."))
             self.optimizer.load_state_dict(optimizer)
+            lay_out_as_parameters(self.optimizer)
             self.steps_done, self.sums = int(state["steps_done"]), state["sums"].clone()
         except (RuntimeError, KeyError, ValueError) as error:
             raise UsageError(f"the saved run does not fit this network and recipe: {error}") from None
@@ -118,6 +119,18 @@ def learning_rate_factor(schedule: str, progress: float) -> float:
             peak = 0.2
             return 0.04 + 0.96 * progress / peak if progress < peak else (1 - progress) / (1 - peak)
     raise UsageError(f"there is no schedule {schedule!r}; there are: constant, linear, cosine, onecycle")
+
+
+@torch.no_grad()
+def lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Have what the optimiser keeps of each parameter lie in memory as the parameter does.
+
+    A file keeps tensors in one order, and a fused step goes through parameter and means side by side, place by place.
+    """
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.dim():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def records_steps(plan: Plan, workers: Workers) -> bool:

@@ -14,7 +14,7 @@ from torch import nn
 
 from train.data.images import Images
 from train.fast.machine import Plan
-from train.learn.run import Run
+from train.learn.run import Run, lay_out_as_parameters
 from train.learn.step import loss_of, precision, to_input
 
 # How far the gradient of a batch may be from float32's on contiguous memory, as a share of its length. Right bfloat16
@@ -104,7 +104,4 @@ def _go_over_to(run: Run, plan: Plan) -> None:
     run.plan = plan
     for model in filter(None, (run.model, run.average)):
         model.to(memory_format=layout(plan))
-    for values in run.optimizer.state.values():
-        for name, value in values.items():
-            if isinstance(value, torch.Tensor) and value.dim() == 4:
-                values[name] = value.contiguous(memory_format=layout(plan))
+    lay_out_as_parameters(run.optimizer)
