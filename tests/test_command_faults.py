@@ -99,7 +99,6 @@ def folder(tmp_path_factory):
         ("asl --photos {folder}/photos --layers fused", "--layers does not go with --photos"),
         ("asl --photos {folder}/photos --resume --out {folder}/none.safetensors", "no checkpoint"),
         ("asl --leave-out hand1", "--leave-out names a folder or signer of --photos"),
-        ("mnist --layers fused --set network=custom --set options.channels=8,8", "no fused layers for this network"),
         ("mnist --resume --out {folder}/none.safetensors", "no checkpoint"),
     ],
 )

@@ -231,8 +231,8 @@ def _run(options: argparse.Namespace, task: Task, recipe: Recipe, workers: Worke
     run = Run(task, recipe, seed=options.seed, plan=plan, workers=workers, fuse=layers in (None, "fused"))
     check_fits(run.model, task, recipe.network)
     if layers == "fused" and not run.fused:
-        raise UsageError("there are no fused layers for this network here: they are for a CPU, need a C++ compiler and "
-                         "at least 16 channels. --layers torch takes torch's own")  # fmt: skip
+        raise UsageError("there are no fused layers for this network here: they are for a CPU, with a C++ compiler. "
+                         "--layers torch takes torch's own")  # fmt: skip
     return run
 
 
