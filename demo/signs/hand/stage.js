@@ -41,6 +41,7 @@ export function mountAlphabet(section, signs) {
     write(find(".alphabet-letter"), letter);
     still.src = pictureOf(letter);
     still.alt = t(`hand.letter.${letter}`);
+    canvas.removeAttribute("data-t-label"); // from now on it says which letter
     canvas.setAttribute("aria-label", t("hand.canvas", { letter, shape: t(`hand.letter.${letter}`) }));
     say(find(".alphabet-shape"), `hand.letter.${letter}`);
     mark(letter);
