@@ -8,6 +8,7 @@ from PIL import Image
 from train.__main__ import main as train
 from train.commands import STOPPED, StopOnSignal
 from train.hands import fit_photos
+from train.hands.agree import Agreement
 from train.learn import checkpoint
 from train.learn.fit import fit
 
@@ -16,9 +17,7 @@ from train.learn.fit import fit
 def arguments(tmp_path, monkeypatch):
     """A command line for a few small pictures of two letters, and few looks at each."""
     monkeypatch.setattr(fit_photos, "EMPTY", 4)
-    monkeypatch.setattr(fit_photos.extract_features, "__kwdefaults__",
-                        {**fit_photos.extract_features.__kwdefaults__, "copies": 1})  # fmt: skip
-    monkeypatch.setattr(fit_photos, "finder_from", lambda: None)
+    monkeypatch.setattr(Agreement, "shipped", lambda: None)
     rng = np.random.default_rng(0)
     for letter in "AB":
         for number in range(6):
@@ -27,7 +26,7 @@ def arguments(tmp_path, monkeypatch):
             Image.fromarray(rng.integers(0, 256, (96, 96, 3), np.uint8)).save(file)
     return ["asl", "--photos", str(tmp_path / "photos"), "--epochs", "3", "--leave-out", "ann1", "--device", "cpu",
             "--threads", "1", "--precision", "float32", "--recipe", "photos", "--set", "optimizer=adam",
-            "--set", "batch_size=4"]  # fmt: skip
+            "--set", "batch_size=4", "--looks", "24"]  # fmt: skip
 
 
 def test_photos_heed_settings_stop_and_resume(arguments, tmp_path, monkeypatch, capsys):
