@@ -31,3 +31,10 @@ def test_both_have_the_same_chapters_commands_and_pictures():
 def test_its_pictures_are_there_and_light():
     pictures = re.findall(r"\]\((assets/[^)]+)\)", (ROOT / "README.md").read_text("utf-8"))
     assert pictures and all((ROOT / picture).stat().st_size < 150_000 for picture in pictures)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_they_show_the_lesson_s_loop_as_it_is(name):
+    lesson = (ROOT / "train" / "lesson.py").read_text("utf-8")
+    loop = re.search(r"^def train\(.*?(?=\n\n\n)", lesson, re.S | re.M)[0]
+    assert loop in (ROOT / name).read_text("utf-8")
