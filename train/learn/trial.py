@@ -19,7 +19,8 @@ from train.learn.step import loss_of, precision, to_input
 
 # How far the gradient of a batch may be from float32's on contiguous memory, as a share of its length. Right bfloat16
 # is up to 0.06 off in the lesson's digit network and 0.14 in recipe best's (new weights of 6 seeds, batches of 32 to
-# 256 and to 128, on a CPU). A gradient that is nothing, that of other feature maps or twice as long is off by 1 or more.
+# 256 and to 128, on a CPU). A gradient that is nothing, that of other feature maps or twice as long is off by 1 at
+# least.
 TOLERANCE = 0.5
 
 
