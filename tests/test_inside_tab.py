@@ -57,6 +57,22 @@ def draw(page, *points: tuple[float, float]) -> None:
     page.mouse.up()
 
 
+def lesson_network_and_input(page):
+    """The lesson's MNIST network, and the drawing in the page's address as it gets it, (1, 1, 28, 28)."""
+    pixels = page.evaluate(
+        """async () => {
+            const { unpackStrokes } = await import("./static/inside/link.js");
+            const { viewOf } = await import("./static/inside/unpack.js");
+            const strokes = unpackStrokes(new URL(location.href).searchParams.get("drawing"));
+            const reply = await fetch("inside/look", { method: "POST", headers: { "Content-Type": "application/json" },
+              body: JSON.stringify({ network: "lesson", strokes, size: [600, 480] }) });
+            return Array.from(viewOf(await reply.arrayBuffer()).pixels);
+        }"""
+    )
+    model, about = checkpoint.load(checkpoint.default_path("mnist", "lesson"))
+    return model, (torch.tensor(pixels, dtype=torch.float32).view(1, 1, 28, 28) / 255 - about.mean) / about.std
+
+
 def test_what_one_draws_is_read_and_goes_into_the_address(desk):
     open_at(desk, "station=convolution")
     desk.locator('.inside [data-do="clear"]').click()
@@ -80,25 +96,31 @@ def test_stepping_through_the_convolution_the_sum_is_the_networks_own(desk):
     place, row, column = (
         int(re.search(rf"{word} (\d+)", text(desk, ".here"))[1]) for word in ("Place", "row", "column")
     )
-    pixels = desk.evaluate(
-        """async () => {
-            const { unpackStrokes } = await import("./static/inside/link.js");
-            const { viewOf } = await import("./static/inside/unpack.js");
-            const strokes = unpackStrokes(new URL(location.href).searchParams.get("drawing"));
-            const reply = await fetch("inside/look", { method: "POST", headers: { "Content-Type": "application/json" },
-              body: JSON.stringify({ network: "lesson", strokes, size: [600, 480] }) });
-            return Array.from(viewOf(await reply.arrayBuffer()).pixels);
-        }"""
-    )
-    model, about = checkpoint.load(checkpoint.default_path("mnist", "lesson"))
-    x = (torch.tensor(pixels, dtype=torch.float32).view(1, 1, 28, 28) / 255 - about.mean) / about.std
+    model, x = lesson_network_and_input(desk)
     with torch.no_grad():
         torchs = model.features[0](x)[0, 0]
     assert place == (row - 1) * torchs.shape[1] + column
     assert number_in(text(desk, ".result")) == pytest.approx(float(torchs[row - 1, column - 1]), abs=0.0051)
     products = [number_in(each) for each in desk.locator(".inside .grid:nth-of-type(3) .cells span").all_inner_texts()]
-    bias = float(model.features[0].bias[0])
+    bias = float(model.features[0].bias[0].detach())
     assert sum(products) + bias == pytest.approx(float(torchs[row - 1, column - 1]), abs=0.05)
+
+
+def test_a_later_layers_kernel_is_followed_by_hand_too(desk):
+    """What it makes of one map, at a place, is that map's part of torch's sum."""
+    open_at(desk, "station=convolution")
+    desk.locator(".of-network select").select_option(index=1)
+    desk.locator(".of-network .slide").wait_for()
+    desk.locator(".learned-filters button").first.click()
+    desk.wait_for_function("() => new URL(location.href).searchParams.get('layer') === 'features.3'")
+    address = {name: int(value) for name, value in re.findall(r"(map|filter)=(\d+)", desk.url)}
+    row, column = (int(re.search(rf"{word} (\d+)", text(desk, ".here"))[1]) for word in ("row", "column"))
+    model, x = lesson_network_and_input(desk)
+    with torch.no_grad():
+        maps, weights = model.features[:3](x), model.features[3].weight
+        own = slice(address["filter"], address["filter"] + 1)
+        part = torch.conv2d(maps[:, own], weights[address["map"], own][None], padding=1)[0, 0]
+    assert number_in(text(desk, ".result")) == pytest.approx(float(part[row - 1, column - 1]), abs=0.0051)
 
 
 def test_impossible_sizes_say_why(desk):

@@ -55,3 +55,10 @@ export function largestOf(values) {
   for (const value of values) most = Math.max(most, Math.abs(value));
   return most || 1;
 }
+
+/** The number of the map of a layer that matters most for the answer. */
+export function mostImportant(view, layer) {
+  // what matters is told behind ReLU: of a map that it cuts off there is little to see
+  const judge = view.layers.slice(layer.index).find(({ kind, array }) => kind === "ReLU" && array) ?? layer;
+  return judge.numbers[judge.places[0]];
+}

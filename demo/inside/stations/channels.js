@@ -4,7 +4,7 @@ import { number, t } from "../../page/words.js";
 import { whole } from "../link.js";
 import { drawMap, sharp } from "../paint.js";
 import { el, prose, rich, short, slider, still } from "../parts.js";
-import { largestOf, mapOf, unpack } from "../unpack.js";
+import { largestOf, mapOf, mostImportant, unpack } from "../unpack.js";
 
 export const name = "channels";
 const SHOWN = 8; // rows of the largest shares
@@ -52,9 +52,7 @@ export function mount(root, { lab, link, parameters }) {
       return;
     }
     layer = chosen.name;
-    // what matters is told behind ReLU: of a map that it cuts off there is little to see
-    const judge = view.layers.slice(chosen.index).find(({ kind, array }) => kind === "ReLU" && array) ?? chosen;
-    map = next >= 0 && next < chosen.shape[0] ? next : judge.numbers[judge.places[0]];
+    map = next >= 0 && next < chosen.shape[0] ? next : mostImportant(view, chosen);
     parameters.set("layer", layer);
     parameters.set("map", map);
     link();

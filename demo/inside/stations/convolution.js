@@ -4,7 +4,8 @@ import { t } from "../../page/words.js";
 import { convolve, outputSize, PRESETS, products, shrink, window as under } from "../arithmetic.js";
 import { whole } from "../link.js";
 import { choice, dragged, el, prose, rich, short, slider, stepper, still } from "../parts.js";
-import { largestOf, mapOf } from "../unpack.js";
+import { largestOf } from "../unpack.js";
+import { createLearned } from "./learned.js";
 import { drawGiven, drawMade, thumbnail } from "./sliding.js";
 import { createSum } from "./sum.js";
 
@@ -20,6 +21,11 @@ export function mount(root, { lab, link, parameters }) {
     picture: whole(parameters.get("picture"), 4, 28, 28),
     filter: parameters.get("filter") ?? "vertical", // a preset, the number of a learned one, or own
     bias: 0,
+    layer: parameters.get("layer") ?? "", // of a learned kernel; empty for the first
+    map: whole(parameters.get("map"), 0, 5000, -1), // of that layer
+    number: 0, // of the map that it looks at
+    count: 1, // maps that the layer gets
+    given: null, // in place of the drawing: the map that a later layer's kernel looks at
   };
   if (!PICTURES.includes(state.picture)) state.picture = 28;
   state.weights = weightsIn(parameters.get("weights"), state.kernel) ?? PRESETS[state.filter]?.(state.kernel) ?? PRESETS.vertical(state.kernel);
@@ -33,7 +39,7 @@ export function mount(root, { lab, link, parameters }) {
 
   const given = el("canvas.map", { tabIndex: 0, role: "slider", "aria-label": t("inside.convolution.input") });
   const made = el("canvas.map", { role: "img", "aria-label": t("inside.convolution.output") });
-  const [givenSize, madeSize] = [el("span"), el("span")];
+  const [givenName, givenSize, madeSize] = [el("span"), el("span"), el("span")];
   const formula = el("p.formula");
   const trouble = el("p.problem", { role: "status" });
   const here = el("p.here", { "aria-live": "polite" });
@@ -59,11 +65,16 @@ export function mount(root, { lab, link, parameters }) {
   );
   const pictures = choice(t("inside.convolution.picture"), PICTURES.map((side) => [side, `${side} × ${side}`]), state.picture, (side) => {
     state.picture = side;
-    if (isLearned()) preset("vertical");
+    if (isLearned() || state.given) preset("vertical");
     renew();
   });
   const presets = el("div.presets", { role: "group", "aria-label": t("inside.convolution.filter") });
-  const learned = el("div.learned-filters", { role: "group", "aria-label": t("inside.convolution.learned") });
+  const part = el("p.quiet");
+  const learned = createLearned(lab, (filter) => {
+    takeLearned(filter);
+    renew();
+  });
+  let network = lab.network;
 
   root.append(
     prose("inside.convolution.lead"),
@@ -71,7 +82,7 @@ export function mount(root, { lab, link, parameters }) {
       el("div.controls", {}, steppers, el("div.labelled", {}, el("span", {}, t("inside.convolution.picture")), pictures)),
       presets,
       el("div.scene", {},
-        el("figure.panel", {}, el("figcaption", {}, t("inside.convolution.input"), " ", givenSize), given),
+        el("figure.panel", {}, el("figcaption", {}, givenName, " ", givenSize), given),
         el("div.arrow", { "aria-hidden": "true" }, "→"),
         el("figure.panel", {}, el("figcaption", {}, t("inside.convolution.output"), " ", madeSize), made),
       ),
@@ -86,8 +97,9 @@ export function mount(root, { lab, link, parameters }) {
       sum.node,
       formula,
       counts,
+      part,
     ),
-    el("section.body.of-network", {}, el("h3", {}, t("inside.convolution.learned")), prose("inside.convolution.learned.about"), learned),
+    learned.node,
     el("details", {}, el("summary", {}, t("inside.more")), ["why", "sizes", "turn"].map((key) => prose(`inside.convolution.${key}`))),
   );
 
@@ -114,22 +126,19 @@ export function mount(root, { lab, link, parameters }) {
     const side = view.shape[1];
     const grey = { values: Float32Array.from(view.pixels.subarray(0, side * side), (value) => value / 255), width: side, height: side };
     const small = side === state.picture ? grey : shrink(grey, state.picture);
-    input = { ...small, shown: small, bytes: small.values.map((value) => Math.round(255 * value)) };
-    if (isLearned()) input.values = small.values.map((value) => (value - view.mean) / view.std); // as the network takes them
+    input = state.given ?? { ...small, shown: small, bytes: small.values.map((value) => Math.round(255 * value)) };
+    if (isLearned() && !state.given) input.values = small.values.map((value) => (value - view.mean) / view.std); // as the network takes them
     output = convolve(input, state.weights, state);
     output.largest = largestOf(output.values);
     return true;
   }
 
   function preset(chosen) {
-    Object.assign(state, { filter: chosen, weights: PRESETS[chosen](state.kernel), bias: 0 });
+    Object.assign(state, { filter: chosen, weights: PRESETS[chosen](state.kernel), bias: 0, layer: "", map: -1, count: 1, given: null });
   }
 
-  function takeLearned(number) {
-    const { filters, biases, layers } = lab.view;
-    const [kernel, stride, padding] = layers[0].geometry;
-    Object.assign(state, { filter: String(number), kernel, stride, padding, picture: 28, bias: biases[number] });
-    state.weights = Array.from(mapOf(filters, number).values);
+  function takeLearned(filter) {
+    Object.assign(state, filter, { filter: String(filter.number), picture: 28 });
     pictures.set(28);
   }
 
@@ -152,6 +161,10 @@ export function mount(root, { lab, link, parameters }) {
     if (state.filter === "own") parameters.set("weights", state.weights.map((value) => Math.round(value * 1000) / 1000).join("_"));
     else parameters.delete("weights");
     parameters.set("filter", state.filter);
+    for (const [name, value] of [["layer", state.layer], ["map", state.map]]) {
+      if (state.layer && isLearned()) parameters.set(name, value);
+      else parameters.delete(name);
+    }
     link();
     offer();
     const count = output.width * output.height;
@@ -182,12 +195,18 @@ export function mount(root, { lab, link, parameters }) {
     }
     if (out >= 1 && padding >= kernel) problems.push(t("inside.convolution.wide", { padding, kernel }));
     trouble.textContent = problems.join(" ");
+    givenName.textContent = state.given ? t("inside.convolution.given", { number: state.number + 1 }) : t("inside.convolution.input");
     givenSize.textContent = `${side} × ${side}${padding ? ` + ${padding}` : ""}`;
     madeSize.textContent = out >= 1 ? `${out} × ${out}` : "–";
     const places = Math.max(0, out) ** 2;
     counts.replaceChildren(...rich(t("inside.convolution.counts", {
       weights: kernel ** 2, places, products: places * kernel ** 2, linear: side ** 2 * places,
     })));
+    part.hidden = !(state.given && isLearned());
+    if (!part.hidden) {
+      const { layer, map, count, number } = state;
+      part.replaceChildren(...rich(t("inside.convolution.part", { layer, map: map + 1, count, number: number + 1 })));
+    }
   }
 
   // ---- moving
@@ -292,20 +311,16 @@ export function mount(root, { lab, link, parameters }) {
         }, thumbnail({ values: Float32Array.from(PRESETS[each](3)), width: 3, height: 3 }), t(`inside.convolution.${each}`)),
       ),
     );
-    const filters = lab.view.filters;
-    learned.parentElement.hidden = !filters;
-    if (!filters) return;
-    learned.replaceChildren(
-      ...Array.from({ length: filters.shape[0] }, (_, number) =>
-        el("button.preset.tile", {
-          type: "button", "aria-pressed": String(state.filter === String(number)), "aria-label": t("inside.convolution.number", { number: number + 1 }),
-          onclick: () => {
-            takeLearned(number);
-            renew();
-          },
-        }, thumbnail(mapOf(filters, number), 36)),
-      ),
-    );
+    learned.show(state.layer, state.map, isLearned() ? Number(state.filter) : -1);
+  }
+
+  /** A learned kernel is looked up anew, for its picture or its network may be another. */
+  async function again() {
+    const found = await learned.find(state.layer, state.map, isLearned() ? Number(state.filter) : -1);
+    if (!lab.view) return;
+    if (found) takeLearned(found);
+    else preset("vertical");
+    renew(place !== null);
   }
 
   return {
@@ -313,10 +328,11 @@ export function mount(root, { lab, link, parameters }) {
     show() {
       root.classList.toggle("nothing", !lab.view);
       if (!lab.view) return stop();
-      if (isLearned()) {
-        if (lab.view.filters && Number(state.filter) < lab.view.filters.shape[0]) takeLearned(Number(state.filter));
-        else preset("vertical");
-      }
+      if (network !== lab.network) learned.forget();
+      network = lab.network;
+      if (isLearned()) again();
+      else if (state.given) preset("vertical");
+      if (isLearned()) return;
       renew(place !== null);
     },
     stop,
