@@ -2,6 +2,7 @@
 
 import { SHEET, simplify } from "../draw/strokes.js";
 import { ask, post } from "../page/server.js";
+import { known, t } from "../page/words.js";
 import { base64Of, viewOf } from "./unpack.js";
 
 export const MOST_LESSONS = 60;
@@ -65,6 +66,7 @@ export function createLab() {
         const buffer = await reply.arrayBuffer();
         if (lab.blank()) break;
         lab.view = viewOf(buffer);
+        lab.view.labels = lab.view.labels.map((label) => (known(`label.${label}`) ? t(`label.${label}`) : label));
         lab.bytes = buffer.byteLength;
         tell("view");
         lab.took = performance.now() - from;

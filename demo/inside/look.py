@@ -189,7 +189,7 @@ def held(network: Network, model: nn.Module, pixels: Tensor) -> dict:
         "about": {
             "task": about.task,
             "network": about.network,
-            "labels": "".join(about.labels),
+            "labels": " ".join(about.labels),
             "epochs": about.epochs,
             "seed": about.seed,
             "temperature": about.temperature,
