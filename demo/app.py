@@ -20,7 +20,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is l
 
 import gradio as gr
 from fastapi import Request
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -32,6 +32,7 @@ from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
+from demo.page import language_of, page
 from demo.wire import answered, refusal
 from train.data.cache import shipped
 from train.task import Message
@@ -126,10 +127,6 @@ def nothing(path: str) -> Response:
 
 def home(request: Request) -> Response:
     """The page, in the visitor's language."""
-    try:
-        from demo.page import language_of, page
-    except ImportError:
-        return FileResponse(DEMO / "page" / "index.html", headers={"Cache-Control": "no-cache"})
     language = language_of(request.query_params.get("lang"), request.headers.get("accept-language", ""))
     headers = {"Cache-Control": "no-cache", "Vary": "Accept-Language", "Content-Language": language}
     # a preview's picture is fetched by other sites, which need its whole address
