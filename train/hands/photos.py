@@ -1,5 +1,6 @@
 """Photos of hand signs in folders become crops to learn from: pictures by letter, or pictures with YOLO boxes."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -43,12 +44,15 @@ def list_photos(folder: Path) -> list[Photo]:
 
     A folder for each letter (torchvision's ImageFolder layout: DIR/A/1.jpg), or DIR/images with YOLO boxes in
     DIR/labels (class x y width height; classes 0..25 are A..Z), or a folder for each digit, DIR/0 to DIR/9: hands
-    that show digits, of which four are letters and four are none. Raises UsageError.
+    that show digits, of which four are letters and four are none, or what `python -m train.render` wrote. Raises
+    UsageError.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
-    if (folder / "images").is_dir() and (folder / "labels").is_dir():
+    if (folder / "labels.jsonl").is_file():
+        photos = list(_rendered(folder))
+    elif (folder / "images").is_dir() and (folder / "labels").is_dir():
         photos = [photo for file in _pictures(folder / "images") for photo in _with_yolo_box(folder, file)]
     else:
         photos = []
@@ -89,6 +93,16 @@ def _with_yolo_box(folder: Path, file: Path) -> Iterator[Photo]:
         kind, box = labelled
         name = folder.name if folder.name not in ("train", "valid", "test") else f"{folder.parent.name}-{folder.name}"
         yield Photo(file, ALPHABET[kind], name, box)
+
+
+def _rendered(folder: Path) -> Iterator[Photo]:
+    for line in (folder / "labels.jsonl").read_text("utf-8").splitlines():
+        try:
+            about = json.loads(line)
+            box = tuple(edge / about["side"] for edge in about["box"])
+            yield Photo(folder / about["file"], about["letter"] or "", folder.name, box)
+        except (ValueError, KeyError, TypeError):
+            raise UsageError(f"{folder / 'labels.jsonl'} is not as train.render writes it: {line[:60]}") from None
 
 
 def open_hand(photo: Photo, finder: Finder | None = None) -> tuple[Image.Image, Box]:

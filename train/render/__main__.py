@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m train.render",
         description="Draw hands that sign letters: pictures in DIR/<LETTER>/, those of no letter in DIR/none/, and "
-        "DIR/labels.jsonl with a line for each: file, letter, pose, box, 21 keypoints, tone, hand.",
+        "DIR/labels.jsonl with a line for each: file, letter, pose, side, box, 21 keypoints, tone, hand.",
     )
     parser.add_argument("--letters", default="A..Y", help="such as ABC or A..Y (default); none for no letter")
     parser.add_argument("--others", default="", metavar="NAMES",
@@ -78,7 +78,7 @@ def _write(names: list[str], options: argparse.Namespace) -> None:
             file = Path(one.letter or "none") / f"{number:06d}.jpg"
             (options.out / file).parent.mkdir(exist_ok=True)
             Image.fromarray(one.pixels).save(options.out / file, quality=95)
-            about = {"file": file.as_posix(), "letter": one.letter, "pose": one.pose,
+            about = {"file": file.as_posix(), "letter": one.letter, "pose": one.pose, "side": options.side,
                      "box": [round(edge, 1) for edge in one.box], "keypoints": one.keypoints.round(1).tolist(),
                      "tone": round(one.tone, 2), "hand": "left" if one.left else "right"}  # fmt: skip
             lines.write(json.dumps(about) + "\n")
