@@ -16,20 +16,20 @@ from PIL import Image
 from train.commands import FAULT, json_line, run
 from train.data.pictures import PictureError
 from train.hands.photos import at_most, list_photos, open_hand
-from train.hands.reader import SignReader
-from train.learn.checkpoint import read_metadata
+from train.predict import reader_for
 from train.render.chart import FOLDER, GROUNDS
 from train.render.poses import LETTERS
 from train.render.vary import renders
 from train.task import UsageError
 
+LESSON_CONTEXT = 1.15  # of a hand's size: the square that the lesson's network sees in the pictures it learned from
 FIFTHS = ("lightest", "light", "middle", "dark", "darkest")  # of the skin tones
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; prints a JSON object for the chart, the renders, and each folder of photos."""
     parser = argparse.ArgumentParser(prog="python -m train.render.evaluate", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--model", type=Path, help="a photo network; default: the shipped one")
+    parser.add_argument("--model", type=Path, help="a network that reads signs; default: the shipped one for photos")
     parser.add_argument("--count", type=int, default=1000, help="random renders, each letter in turn; 0 for none")
     parser.add_argument("--seed", type=int, default=0, help="of the renders")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write renders that were misread there, to look at")
@@ -38,11 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--per-letter", type=int, default=1000, help="at most so many photos of a letter and signer")
     options = parser.parse_args(arguments)
     try:
-        if options.model and read_metadata(options.model).network != "hand-reader":
-            raise UsageError(f"{options.model} is no photo network; python -m train.evaluate measures others")
-        reader = SignReader(options.model)
+        reader = reader_for("asl", options.model)
         for ground in GROUNDS:
-            chart = ((letter, reader.read(FOLDER / ground / f"{letter}.webp").label) for letter in LETTERS)
+            chart = ((letter, _answer(reader, Image.open(FOLDER / ground / f"{letter}.webp"))) for letter in LETTERS)
             print(json_line({"chart": ground, **figures(chart)}), flush=True)
         if options.count:
             print(json_line(read_renders(reader, options.count, options.seed, options.keep)), flush=True)
@@ -75,11 +73,11 @@ def figures(answers: Iterable[tuple[str, str | None]]) -> dict:
             "refused": refused, "wrong": told}  # fmt: skip
 
 
-def read_renders(reader: SignReader, count: int, seed: int, keep: Path | None = None) -> dict:
+def read_renders(reader, count: int, seed: int, keep: Path | None = None) -> dict:
     """Figures of random renders, read whole as photos are; and how many were right of each fifth of the tones."""
     answers, fifths = [], {name: [0, 0] for name in FIFTHS}
     for number, one in enumerate(renders(LETTERS, count, np.random.default_rng(seed))):
-        answer = reader.read(Image.fromarray(one.pixels)).label
+        answer = _answer(reader, Image.fromarray(one.pixels))
         answers.append((one.pose, answer))
         fifth = fifths[FIFTHS[min(int(one.tone * 5), 4)]]
         fifth[0] += answer == one.pose
@@ -92,9 +90,10 @@ def read_renders(reader: SignReader, count: int, seed: int, keep: Path | None = 
     return {"renders": seed, **figures(answers), "by_tone": by_tone}
 
 
-def read_boxes(reader: SignReader, folder: Path, per_letter: int) -> dict:
+def read_boxes(reader, folder: Path, per_letter: int) -> dict:
     """Figures of a folder's photos of the still letters, each read within its hand's box. Raises UsageError."""
-    answers = []
+    answers, within = [], getattr(reader, "reader", reader)  # the lesson's network in photos has a reader of its own
+    context = LESSON_CONTEXT if within is not reader else 1.0
     for photo in at_most(list_photos(folder), per_letter):
         if photo.letter and photo.letter in LETTERS:
             try:
@@ -102,8 +101,14 @@ def read_boxes(reader: SignReader, folder: Path, per_letter: int) -> dict:
             except PictureError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
-            answers.append((photo.letter, reader.read(picture, box=box).label))
+            box = tuple(np.array(box) + (context - 1) / 2 * (np.array(box) - np.roll(box, 2)))
+            answers.append((photo.letter, within.read(picture, box=box, quick=context > 1).label))
     return figures(answers)
+
+
+def _answer(reader, picture: Image.Image) -> str | None:
+    [[reading]] = reader.read_many([picture])
+    return reading.label
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ MOVE = 0.5  # seconds from one letter to the next
 HOLD = 0.55  # seconds that a letter stands
 OPENING = 0.4  # how far the hand relaxes halfway, so that no finger passes through another
 SHUTTER = 0.02  # seconds that a frame is exposed
-ACROSS = (0.42, 0.95)  # metres that the picture shows where the hand is
+ACROSS = (0.42, 0.75)  # metres that the picture shows where the hand is
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def film(word: str, speed: float = 1.0, size: float = 1.0, hold: float = HOLD) -
         if path:
             add(MOVE, path[0].pose, size * path[0].at, letter)
             add(0.2, path[0].pose, size * path[0].at, letter)
-            for before, place in zip(path, path[1:], strict=False):
+            for before, place in pairwise(path):
                 add((place.time - before.time) / speed, place.pose, size * place.at, letter)
             add(0.2, keys[-1].pose, keys[-1].at, letter)
         else:
@@ -137,7 +138,8 @@ def shots(keys: Sequence[Key], rate: float, rng: Generator, stage: Stage, droppe
         taken = [exposed(time + part * SHUTTER) for part in ((0, 0.5, 1) if moving else (0,))]
         pixels = np.mean([shot.over(ground) for shot in taken], axis=0)
         if rng.random() >= dropped:
-            yield Frame(time, photographed(pixels, np.random.default_rng(seed), taken[0].alpha), key.letter, taken[0].box)
+            picture = photographed(pixels, np.random.default_rng(seed), taken[0].alpha)
+            yield Frame(time, picture, key.letter, taken[0].box)
         time += float(np.clip(rng.normal(1, 0.12), 0.6, 1.6)) / rate
 
 
