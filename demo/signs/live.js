@@ -11,6 +11,7 @@ import { smoother, speller } from "./spell.js";
 const SURELY_A_SIGN = 0.5; // of the smoothed probabilities together
 const SURE = 0.6; // of one letter; below it the panel says what else it may be
 const WORTH_NAMING = 0.12;
+const [RATE, CLOSELY] = [6, 12]; // frames a second at most, and while a hand may be about to draw a J or Z
 const SHOWN = 1.6; // seconds that a J or Z stays on the panel once it is drawn
 
 /** `tab` is what signs.js shares; see photo.js. */
@@ -57,6 +58,7 @@ export function createLive(tab, photos) {
     find('[data-do="flip"]').hidden = (await cameraCount().catch(() => 1)) < 2;
     readFrames({
       video: film,
+      rate: () => (moves.watching(performance.now() / 1000) ? CLOSELY : RATE),
       running: () => stream === mine && root.isConnected,
       ask: askFrame,
       failed: (error, count) => count > 1 && tab.problem(error instanceof Trouble ? error : new Trouble("camera.frame")),

@@ -9,7 +9,7 @@ const POINTS = 16; // of a path that is compared
 const [SHORTEST, LONGEST] = [0.5, 2.8]; // seconds of a movement
 const AFTER = 0.22; // seconds that are waited for, to see that it has ended
 const GAP = 0.7; // seconds without a hand that end a track
-const RESTING = 0.45; // of the movement's mean speed: slower is rest
+const RESTING = 0.6; // of the movement's mean speed: slower is rest
 
 // Paths of the box of a right hand as the person opposite sees it, y downwards, each with the mean at 0 and the length
 // 1; a left hand's are their mirror images. `shows`: what the hand is read as before it moves; `may`: on its way as
@@ -18,7 +18,7 @@ export const SIGNS = {
   J: {
     path: [[-0.16, -0.39], [-0.16, -0.32], [-0.16, -0.26], [-0.16, -0.19], [-0.16, -0.13], [-0.12, -0.07], [-0.08, -0.02], [-0.04, 0.03],
       [0, 0.08], [0.03, 0.14], [0.06, 0.19], [0.11, 0.24], [0.14, 0.24], [0.19, 0.2], [0.24, 0.15], [0.29, 0.11]],
-    shows: "I", may: "IGYO", size: 0.35, alike: 0.9,
+    shows: "I", may: "IGYO", size: 0.28, alike: 0.9,
   },
   Z: {
     path: [[0.26, -0.22], [0.15, -0.22], [0.03, -0.22], [-0.08, -0.22], [-0.2, -0.22], [-0.22, -0.19], [-0.13, -0.11], [-0.04, -0.04],
@@ -29,6 +29,8 @@ export const SIGNS = {
 const BEFORE = 0.5; // of what is shown at the start, at least
 const MEANWHILE = 0.5; // and on the way
 
+const LARGER = 1.7; // times the hand's usual size: a box that holds more than the hand says nothing of its place
+const WATCHING = 1.2; // seconds that a letter which may begin a movement is worth a closer look
 const BLUR = 0.11; // seconds to either side that a place is the mean of: boxes jump where a finger is left out
 
 const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
@@ -109,9 +111,10 @@ export function movements(signs = SIGNS) {
   return {
     add({ box, top = [] }, time) {
       if (track.length && time - track.at(-1).time > GAP) track = [];
-      if (box) {
-        const [left, up, right, down] = box;
-        track.push({ time, place: [(left + right) / 2, (up + down) / 2], size: Math.max(right - left, down - up), shares: Object.fromEntries(top) });
+      const [left, up, right, down] = box ?? [0, 0, 0, 0];
+      const size = Math.max(right - left, down - up);
+      if (size > 0 && (track.length < 3 || size < LARGER * middle(track.slice(-9).map((frame) => frame.size)))) {
+        track.push({ time, place: [(left + right) / 2, (up + down) / 2], size, shares: Object.fromEntries(top) });
       }
       track = track.filter((frame) => time - frame.time < KEPT);
       let best = { score: 0, letter: null };
@@ -128,6 +131,8 @@ export function movements(signs = SIGNS) {
       if (best.letter) track = [];
       return best.letter;
     },
+    /** Whether the hand shows, or just showed, what may become a J or Z: then frames are worth more. */
+    watching: (time) => track.some((frame) => time - frame.time < WATCHING && Object.values(signs).some(({ shows }) => shown(frame, shows) > BEFORE)),
     reset() { track = []; },
   };
 }
