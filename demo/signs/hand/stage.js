@@ -108,7 +108,8 @@ export function mountAlphabet(section, signs) {
     if (!letters.length) return field.focus();
     practice = createPractice(letters, now());
     section.classList.add("practising");
-    say(find(".practice-advice"), "hand.practice.how");
+    say(find(".practice-advice"), signs.dataset.state === "camera" ? "" : "hand.practice.how");
+    showFilm();
     return ask();
   }
 
@@ -116,9 +117,25 @@ export function mountAlphabet(section, signs) {
     const wanted = practice.wanted();
     if (!wanted) return finish();
     say(find(".practice-task"), STILL.includes(wanted) ? "hand.practice.show" : "hand.practice.draw", { letter: wanted });
+    find(".practice-picture").src = pictureOf(wanted);
+    find(".practice-picture").alt = t(`hand.letter.${wanted}`);
     score();
     return go(wanted);
   }
+
+  /** Beside the letter, in practice, oneself: the camera's picture is far above. */
+  function showFilm() {
+    const [theirs, picture] = [signs.querySelector(".picture video"), signs.querySelector(".picture")];
+    find(".practice-views video")?.remove();
+    if (!practice || signs.dataset.state !== "camera") return;
+    const film = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, srcObject: theirs.srcObject });
+    film.setAttribute("aria-hidden", "true");
+    film.classList.toggle("mirrored", picture.classList.contains("mirrored"));
+    find(".practice-views").append(film);
+  }
+  const changed = new MutationObserver(showFilm);
+  changed.observe(signs, { attributeFilter: ["data-state"] });
+  changed.observe(signs.querySelector(".picture"), { attributeFilter: ["class"] });
 
   function score() {
     const { hits, count, at, seconds } = practice.score(now());
@@ -142,6 +159,7 @@ export function mountAlphabet(section, signs) {
     const { hits, count, seconds } = practice.score(now());
     practice = null;
     section.classList.remove("practising");
+    showFilm();
     say(find(".practice-task"), "hand.practice.done", { hits, all: count, seconds });
     for (const name of [".practice-advice", ".practice-score"]) say(find(name), "");
   }
