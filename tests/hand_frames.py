@@ -47,7 +47,8 @@ def main() -> None:
         taken = sorted(page.evaluate(WATCH, [options.frames, options.side]))
         browser.close()
     middle, slow = statistics.median(taken), taken[int(0.95 * len(taken))]
-    print(f"{options.side} x {options.side}: {middle:.1f} ms a frame ({1000 / middle:.0f} a second), 95 % in {slow:.1f} ms")
+    figures = f"{middle:.1f} ms a frame, 95 % within {slow:.1f} ms: {1000 / middle:.0f} frames a second"
+    print(f"{options.side} x {options.side}: {figures}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ export const SIGNS = {
   J: {
     path: [[-0.16, -0.39], [-0.16, -0.32], [-0.16, -0.26], [-0.16, -0.19], [-0.16, -0.13], [-0.12, -0.07], [-0.08, -0.02], [-0.04, 0.03],
       [0, 0.08], [0.03, 0.14], [0.06, 0.19], [0.11, 0.24], [0.14, 0.24], [0.19, 0.2], [0.24, 0.15], [0.29, 0.11]],
-    shows: "I", may: "IGYO", size: 0.28, alike: 0.9,
+    shows: "I", may: "IGYO", size: 0.28, alike: 0.87,
   },
   Z: {
     path: [[0.26, -0.22], [0.15, -0.22], [0.03, -0.22], [-0.08, -0.22], [-0.2, -0.22], [-0.22, -0.19], [-0.13, -0.11], [-0.04, -0.04],
@@ -26,8 +26,8 @@ export const SIGNS = {
     shows: "DXGL", may: "DXGL", size: 0.35, alike: 0.88,
   },
 };
-const BEFORE = 0.5; // of what is shown at the start, at least
-const MEANWHILE = 0.5; // and on the way
+const BEFORE = 0.4; // of what is shown at the start, at least
+const MEANWHILE = 0.4; // and on the way
 
 const LARGER = 1.7; // times the hand's usual size: a box that holds more than the hand says nothing of its place
 const WATCHING = 1.2; // seconds that a letter which may begin a movement is worth a closer look

@@ -70,10 +70,10 @@ def _with_arrow(picture: Image.Image, way: list[tuple[float, float]], colour: tu
     last, before = np.array(points[-1]), np.array(points[-3])
     along = (last - before) / np.linalg.norm(last - before)
     across = np.array([-along[1], along[0]])
-    pen.line([*points[:-1], tuple(last - along * more * 4)], 255, width=more * 6, joint="curve")
-    pen.ellipse([*(np.array(points[0]) - more * 7), *(np.array(points[0]) + more * 7)], fill=255)
-    back, wide = last - along * more * 8, across * more * 13
-    pen.polygon([tuple(corner) for corner in (last + along * more * 12, back + wide, back - wide)], fill=255)
+    pen.line([*points[:-1], tuple(last - along * more * 4)], 255, width=more * 8, joint="curve")
+    pen.ellipse([*(np.array(points[0]) - more * 9), *(np.array(points[0]) + more * 9)], fill=255)
+    back, wide = last - along * more * 8, across * more * 15
+    pen.polygon([tuple(corner) for corner in (last + along * more * 14, back + wide, back - wide)], fill=255)
     rim = mask.filter(ImageFilter.MaxFilter(4 * more + 1)).reduce(more)
     picture.paste((255, 255, 255) if sum(colour) < 450 else (20, 24, 32), (0, 0), rim.point(lambda v: v * 3 // 4))
     picture.paste(colour, (0, 0), mask.reduce(more))
