@@ -86,6 +86,7 @@ export function mount(section) {
       describeNetwork();
       if (!live.on()) photos.ask(tab.frame.get());
     } else if (event.target.dataset.do === "heat") tab.panel.repaintCrop();
+    else if (event.target.dataset.do === "mirror") live.mirror();
   });
   find(".drop").addEventListener("click", () => chooser.click());
   root.addEventListener("picture", (event) => photos.take(event.detail)); // others may hand a picture in, as a Blob
