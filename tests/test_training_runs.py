@@ -20,7 +20,7 @@ from demo.training.settings import layer_table, read_settings
 from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
-from demo.wire import TooMany
+from demo.wire import NotReady, TooMany
 from train.answer.onnx import to_onnx
 from train.data.images import Images, Splits
 from train.fast.machine import Plan
@@ -29,7 +29,7 @@ from train.learn.fit import TrainingStopped, fit
 from train.learn.networks import build, parameter_count
 from train.learn.run import Run
 from train.learn.step import TrainingStep
-from train.task import MNIST, TASKS, UsageError
+from train.task import MNIST, TASKS, Message, UsageError
 
 SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel": 3}}
 ENDLESS = {**SMALL, "epochs": 100, "batch_size": 16, "augment": "none"}
@@ -197,18 +197,24 @@ def test_a_pause_is_cut_short_when_somebody_waits(host):
 
 def test_a_fault_in_the_data_is_said_and_frees_the_slot(host):
     def missing(task, recipe, check):
-        raise UsageError("There are no images.")
+        raise NotReady("There are no images of {title}.", code="data.mnist", title="digits")
 
     slots, _ = host(load=missing)
     training = begin(slots)
     assert training.ended.wait(5)
-    assert training.events[-1]["message"] == "There are no images." and slots.busy == 0
+    end = training.events[-1]
+    assert (end["message"], end["code"], end["values"]) == (
+        "There are no images of digits.",
+        "data.mnist",
+        {"title": "digits"},
+    )
+    assert slots.busy == 0
 
 
 def test_training_that_cannot_go_on_says_why_and_keeps_the_last_good_network(host, monkeypatch):
     def diverges(run, splits, every):
         yield next(fit(run, splits, every=0))
-        raise TrainingStopped("Try a smaller learning rate.")
+        raise TrainingStopped(Message("Try a smaller learning rate.", code="training.diverged"))
 
     monkeypatch.setattr(training_work, "fit", diverges)
     slots, store = host()

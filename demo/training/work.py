@@ -14,6 +14,7 @@ from demo.training.fitting import Pace, epoch_seconds, fits_surely, fitted
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
 from demo.training.store import Store
+from demo.wire import message_of
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan
@@ -87,7 +88,7 @@ def train(
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
-        state, message = "failed", getattr(error, "message", error.args[0])
+        state, message = "failed", message_of(error.args[0] if isinstance(error, TrainingStopped) else error)
     except Exception:
         log.exception("a training failed")
         state = "failed"
