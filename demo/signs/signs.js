@@ -63,8 +63,8 @@ export function mount(section) {
   for (const letter of EXAMPLES) {
     const button = Object.assign(document.createElement("button"), { type: "button" });
     Object.assign(button.dataset, { do: "example", letter });
-    button.innerHTML = `<img src="${address(pictureOf(letter))}" alt="" width="320" height="320"><span class="spoken"></span><span aria-hidden="true">${letter}</span>`;
-    say(button.querySelector(".spoken"), "sign.example", { letter });
+    button.innerHTML = `<img src="${address(pictureOf(letter))}" alt="" width="320" height="320"><span class="unseen"></span><span aria-hidden="true">${letter}</span>`;
+    say(button.querySelector(".unseen"), "sign.example", { letter });
     find(".examples").append(button);
   }
 
