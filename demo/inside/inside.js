@@ -122,10 +122,10 @@ export async function mount(root) {
   window.addEventListener("popstate", () => {
     if (root.offsetParent && new URL(location.href).searchParams.get("tab") === "inside") read();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(() => {
+  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", () => {
     given.repaint();
     open?.station.show?.();
-  }));
+  });
 
   apply(root);
   line();
