@@ -103,6 +103,7 @@ class Frozen:
                 about = self._about["parts"][part]
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = 1  # more would wait for each other longer than they compute
+                options.enable_cpu_mem_arena = False  # it would keep what the largest batch took, for no time gained
                 values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._weights[name]) for name in about["weights"]]
                 options.add_external_initializers(about["weights"], values)
                 session = onnxruntime.InferenceSession(
