@@ -77,4 +77,4 @@ def keep_onnx(run: str) -> None:
         why = str(error)
     if why or not onnx.exists():
         log.warning("run %s could not be written as ONNX: %s", run, why[-2000:])
-        raise NotReady("This network could not be written as ONNX.", code="keep.failed")
+        raise NotReady("This network could not be made into an ONNX file here.", code="keep.onnx")
