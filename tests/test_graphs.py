@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -129,3 +130,20 @@ def test_a_network_in_memory_is_frozen_with_its_own_weights():
     pixels = np.random.default_rng(0).integers(0, 256, (2, 1, 28, 28), np.uint8)
     own, other = (Classifier(frozen(each, about), about)(pixels)[1] for each in (model, lively("asl-cnn", {}, seed=1)))
     assert not np.allclose(own, other)
+
+
+def test_a_run_becomes_onnx_in_a_process_of_its_own(tmp_path, monkeypatch):
+    from demo.training import workshop
+    from demo.wire import NotReady
+
+    workshop.store.keep("own", build("sprint-net"), Metadata.of(MNIST, MNIST.recipe("sprint")))
+    monkeypatch.chdir(tmp_path)  # wherever the server was started
+    workshop.keep_onnx("own")
+    file = workshop.store.path("own").with_suffix(".onnx")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_outputs()] == ["scores", "probabilities"]
+    file.unlink()
+    workshop.store.path("own").write_bytes(b"damaged")
+    with pytest.raises(NotReady) as caught:
+        workshop.keep_onnx("own")
+    assert caught.value.message.code == "keep.onnx"
