@@ -1,4 +1,4 @@
-"""Who and what is let in: files, hosts, origins, sizes, times, headers. pytest tests/test_guard.py"""
+"""Who and what is let in: files, hosts, origins, sizes, times, headers. pytest tests/faults/test_guard.py"""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from demo.host import Host, visitor_of
 from demo.limits import HostLimits, RunLimits, table
 from demo.uploads import Uploads
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PASSWD = Path("/etc/passwd")
 SECRET = "digits-and-signs-secret"
 META = {"_type": "gradio.FileData"}

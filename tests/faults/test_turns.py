@@ -1,4 +1,4 @@
-"""Turns: who waits holds no thread, who has left is dropped, a line has an end. pytest tests/test_turns.py"""
+"""Turns: who waits holds no thread, who has left is dropped, a line has an end. pytest tests/faults/test_turns.py"""
 
 import asyncio
 import threading
