@@ -9,11 +9,13 @@ import atexit
 import contextlib
 import html
 import importlib.util
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is loaded: it asks the internet when it is
@@ -34,6 +36,7 @@ from demo.guard import Guard
 from demo.host import Host, visitor_of
 from demo.page import language_of, page
 from demo.wire import answered, refusal
+from train.commands import STOPPED, StopOnSignal
 from train.data.cache import shipped
 from train.task import Message
 
@@ -186,8 +189,9 @@ def main(arguments: list[str] | None = None) -> int:
                 file=sys.stderr,
             )
             return 2
+    # asked for, not raised: an exception in the midst of loading torch may be taken for one of its own, and be lost
+    stop = StopOnSignal()
     app = server(bound, options.mcp)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files are removed, as after Ctrl-C
     _, local, shared = app.launch(
         server_name=bound,
         server_port=port,
@@ -209,16 +213,33 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"* Running on {local}" + (f" and on {shared}" if shared else ""), flush=True)
     if told := invitation(bound, port, bool(options.ssl_certfile)):
         print(told, flush=True)
-    draw.warm()
+    threading.Thread(target=draw.warm, name="warm", daemon=True).start()  # it loads torch: seconds
     try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
+        while not stop.asked:
+            time.sleep(0.2)
     finally:
+        training.close()  # first: its streams end with it, and the server waits for streams
+        logging.getLogger("uvicorn.error").disabled = True  # it would tell at length of each answer that is cut off
         with contextlib.suppress(Exception):
             app.get_blocks().close(verbose=False)
     return 0
 
 
+def run() -> None:
+    """`main` as a program. Threads that still compute are not waited for, and would crash Python on its own way out."""
+    try:
+        status = main()
+    except SystemExit as ended:  # options that there are not
+        status = ended.code or 0
+    except KeyboardInterrupt:  # a second Ctrl-C
+        status = STOPPED
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

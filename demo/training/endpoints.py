@@ -1,6 +1,7 @@
 """Plain routes of the training tab, and the named `/train`: a run is a stream of events."""
 
 import importlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -22,6 +23,13 @@ _opening = Turn(200)
 async def opened() -> ModuleType:
     """demo.training.workshop, and torch with it: loaded when first wanted, in a thread, for readers go on meanwhile."""
     return await _opening.take(importlib.import_module, "demo.training.workshop")
+
+
+def close() -> None:
+    """Ends all runs, when the server ends."""
+    # it may be only half loaded yet
+    if slots := getattr(sys.modules.get("demo.training.workshop"), "slots", None):
+        slots.close()
 
 
 def routes(app: FastAPI) -> None:
