@@ -10,13 +10,12 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
-from demo.host import host_of, visitor_of
+from demo.host import UNHEARD, host_of, visitor_of
 from demo.training import zero
 from demo.turns import Turn
 from demo.wire import BadRequest, answered, body_of, parse, sentence
 from train.task import UsageError
 
-UNHEARD = 5.0  # seconds without anybody reading a call's events, after which nobody is thought to listen
 _opening = Turn(200)
 
 
