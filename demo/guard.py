@@ -221,7 +221,7 @@ class _Refused(Exception):
 
 def _path(scope: Scope) -> str:
     path, root = scope["path"], scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    return path[len(root) :] or "/" if root and f"{path}/".startswith(f"{root}/") else path
 
 
 def _name_of(netloc: str) -> str:

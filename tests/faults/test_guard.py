@@ -373,7 +373,7 @@ def test_on_a_space_its_names_are_known_and_its_frame_may_post(monkeypatch):
 
 
 def test_names_of_a_proxy_are_a_setting(monkeypatch):
-    from demo.app import names_of
+    from demo.options import names_of
 
     monkeypatch.setenv("DIGITS_AND_SIGNS_HOSTS", "digits.school.example, other.example")
     monkeypatch.setenv("SPACE_HOST", "somebody-digits.hf.space")
