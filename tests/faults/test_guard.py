@@ -9,6 +9,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -166,6 +167,7 @@ def test_an_address_beside_an_upload_is_not_fetched(client):
         "logout",
         "gradio_api/token", "gradio_api/user", "gradio_api/runs", "gradio_api/deep_link?session_hash=a", "theme.css",
         "gradio_api/dev/reload", "gradio_api/vibe-code", "gradio_api/proxy=https://a.hf.space/", "manifest.json",
+        "gradio_api/mcp/",  # without --mcp
         "gradio_api/run-history/buckets", "gradio_api/upload_progress?upload_id=1", "gradio_api/profiling/summary",
     ],
 )  # fmt: skip
@@ -178,6 +180,12 @@ def test_gradios_routes_that_nothing_uses_are_not_there(client, route):
 )
 def test_nor_those_that_take_something(client, route):
     assert client.post(f"gradio_api/{route}", json={}).status_code == 404
+
+
+def test_a_run_is_called_as_a_stream_only(client):
+    """Without one, nobody could tell that its caller has left."""
+    for route in ("run/train", "run/train/", "api/train"):
+        assert client.post(f"gradio_api/{route}", json={"data": [{"epochs": 1}]}).status_code == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x:7860"])
@@ -215,6 +223,12 @@ def test_json_is_taken_as_json_only(client, kind):
     for path in ("train/run", "train/steer", "read/strokes", "gradio_api/call/train", "gradio_api/queue/join"):
         reply = client.post(path, content=b'{"task": "mnist", "data": []}', headers={"Content-Type": kind})
         assert reply.status_code == 415 and reply.json()["error"].endswith(".")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_picture_is_not_taken_as_what_any_sites_form_can_send(client, kind):
+    for path in ("read/digit", "read/sign", "train/try", "gradio_api/upload"):
+        assert client.post(path, content=b"a picture", headers={"Content-Type": kind}).status_code == 415
 
 
 def test_every_answer_has_the_headers_that_protect_a_page(client):
@@ -349,6 +363,7 @@ def test_streams_pass_as_they_come():
         ({"*"}, "evil.example", 403),
         ({"lab.school.example"}, "lab.school.example:80", 200),
         (set(), "192.168.1.20", 403),
+        (set(), "somebody-digits.hf.space", 403),  # this is no Space
     ],
 )
 def test_a_server_that_others_reach_answers_to_its_addresses_and_names(names, host, status):
@@ -385,6 +400,33 @@ def test_names_of_a_proxy_are_a_setting(monkeypatch):
 # ---- uploads and limits
 
 
+def test_only_uploads_are_read_whatever_the_door_let_in(tmp_path, secret):
+    uploads = Uploads(tmp_path, HostLimits())
+    for file in (str(secret), None, 5, [str(secret)], {"path": str(secret)}):
+        with pytest.raises(ValueError, match="uploaded first"):
+            uploads.read({"path": file})
+    with pytest.raises(ValueError, match="uploaded first"):
+        uploads.read(SimpleNamespace(path=str(secret)))
+
+
+def test_arguments_nested_deeply_are_refused(tmp_path):
+    value = {"path": "x"}
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Uploads(tmp_path, HostLimits()).check(value)
+
+
+def test_there_are_no_websockets():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    in_a_thread(lambda: guard()({"type": "websocket", "path": "/own"}, None, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
 def test_uploads_have_limits_and_an_end(tmp_path):
     limits = replace(HostLimits(), uploads=250, uploads_each=150, upload_seconds=0.05)
     uploads = Uploads(tmp_path, limits)
@@ -397,6 +439,8 @@ def test_uploads_have_limits_and_an_end(tmp_path):
         uploads.keep(b"x" * 100, "c")
     with pytest.raises(ValueError, match="empty"):
         uploads.keep(b"", "a")
+    with pytest.raises(ValueError, match="too large"):
+        Uploads(tmp_path, replace(limits, picture=9)).keep(b"x" * 10, "d")
     time.sleep(0.06)
     uploads.keep(b"z", "a")  # the old ones go
     assert len(list(tmp_path.iterdir())) == 1
