@@ -1,5 +1,6 @@
 """How programs end: by SIGTERM, by Ctrl-C once and twice. What is saved is whole, and no crash is the last word."""
 
+import errno
 import os
 import signal
 import socket
@@ -77,6 +78,16 @@ def test_a_second_signal_ends_at_once_and_leaves_the_old_file_whole(training, se
         progress.learn(*training)
     assert [file.name for file in partial.parent.iterdir()] == [partial.name] * old
     assert not old or checkpoint.load(partial)[1].seed == 5
+
+
+def test_a_run_goes_on_though_its_epochs_cannot_be_kept(training, monkeypatch, capsys):
+    def full(number):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert progress.learn(*training)
+    said = capsys.readouterr()
+    assert said.err.count("No space left") == 2 and said.out.count("epoch") == 2
 
 
 def test_a_stop_is_asked_for_first_and_then_not_asked():
