@@ -260,6 +260,8 @@ async def app_under_test(scope, receive, send):
     size = len(await request.body())
     if request.url.path == "/own/wait":
         await asyncio.sleep(0.3)
+    if request.url.path == "/own/long":
+        await asyncio.sleep(0.8)
     if request.url.path == "/own/stream":
         response = StreamingResponse(piece async for piece in _slowly())
     else:
@@ -349,6 +351,24 @@ def test_a_body_that_does_not_come_is_given_up():
     assert sent[0]["status"] == 408 and json.loads(sent[1]["body"])["code"] == "body.late"
 
 
+def test_a_body_that_does_not_say_its_length_is_measured():
+    async def pieces():
+        for _ in range(30):
+            yield b" " * 100
+
+    body = {"url": "/own/x", "method": "POST", "headers": {"Content-Type": "application/json"}}
+    assert ask(guard(body=1000), {**body, "content": pieces()})[0].status_code == 413
+    assert ask(guard(body=5000), {**body, "content": pieces()})[0].json() == {"size": 3000}
+
+
+def test_mcps_route_is_there_only_where_it_is_asked_for():
+    guarded = guard()
+    question = {"url": "/gradio_api/mcp/"}
+    assert ask(guarded, question)[0].status_code == 404
+    guarded.tools = ("read_digits",)
+    assert ask(guarded, question)[0].status_code == 200
+
+
 def test_streams_pass_as_they_come():
     assert ask(guard(), {"url": "/own/stream"})[0].content == b"xxx"
 
@@ -407,6 +427,13 @@ def test_only_uploads_are_read_whatever_the_door_let_in(tmp_path, secret):
             uploads.read({"path": file})
     with pytest.raises(ValueError, match="uploaded first"):
         uploads.read(SimpleNamespace(path=str(secret)))
+
+
+def test_an_address_beside_an_upload_is_forgotten(tmp_path):
+    uploads = Uploads(tmp_path, HostLimits())
+    call = {"data": [{"path": uploads.keep(b"x", "a"), "url": "http://127.0.0.1:1/secret"}]}
+    uploads.check(call)
+    assert call["data"][0]["url"] is None
 
 
 def test_arguments_nested_deeply_are_refused(tmp_path):
@@ -492,7 +519,7 @@ def test_a_client_that_never_says_what_it_wants_is_cut_off(client):
             used.sendall(b"GET /own HTTP/1.1\r\n")
             assert b"200" not in _until_closed(used)
         with socket.create_connection(address, 30) as slow:  # a long answer is not cut off
-            slow.sendall(b"GET /own/wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            slow.sendall(b"GET /own/long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert _until_closed(slow).endswith(b'{"size":0}')
         crowd = [socket.create_connection(address, 30) for _ in range(30)]
         crowd[-1].sendall(b"GET /own HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
