@@ -1,4 +1,4 @@
-"""The tests on the lowest versions that pyproject.toml allows: python3.12 tests/lowest.py [--keep DIR] [pytest's options]
+"""The tests on the lowest versions that pyproject.toml allows: python3.12 tests/lowest.py [--keep DIR] [-x ...]
 
 Makes a virtual environment with each dependency at its lower bound, which are those of a ZeroGPU Space (Python 3.12,
 torch 2.10), and runs the tests that need no browser. It takes some gigabytes, downloads them, and removes them at its

@@ -1,8 +1,8 @@
 """Takes each guard of the matrix out, one at a time, and runs its test: python tests/faults/take_out.py [WORD ...]
 
-In a copy of the project, in a temporary folder. With words, only the faults, files or tests that have one of them. Each
-line says whether the test failed, as it should, or passed. The exit status is 1 if one passed. A quarter of an hour; not
-run by pytest.
+In a copy of the project, in a temporary folder. With words, only the faults, files or tests that have one of them.
+Each line says whether the test failed, as it should, or passed. The exit status is 1 if one passed. It takes a quarter
+of an hour, and is not run by pytest.
 """
 
 import contextlib
