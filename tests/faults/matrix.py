@@ -291,7 +291,7 @@ PICTURES = [
           "test_images.py::test_no_picture_costs_more_than_is_promised"),
     Fault("a drawing of hundreds of strokes, compared each with each", "train/digits/pieces.py",
           "if len(kept) > MOST_STROKES:", "if False:",
-          "test_digits_reader.py::test_what_a_drawing_costs_is_bounded"),
+          "test_digits_reader.py::test_of_hundreds_of_strokes_the_largest_are_looked_at"),
     Fault("neighbours without number, each pair tried as one digit", "train/digits/pieces.py",
           "return near if len(near) <= MOST_PAIRS else sorted(near, key=gaps.get)[:MOST_PAIRS]", "return near",
           "test_digits_reader.py::test_what_a_drawing_costs_is_bounded"),
