@@ -47,7 +47,7 @@ FILES = [
           "test_draw_routes.py::test_a_failure_inside_is_told_without_its_details"),
     Fault("a missing network is told with its folder", "demo/draw/endpoints.py", "raise NO_NETWORK from None", "raise",
           "test_draw_routes.py::test_without_a_checkpoint_one_is_told_how_to_train_it_and_not_where_it_was_looked_for"),
-    Fault("a run's kept network is named by a path", "demo/training/store.py", "if run not in self._kept:", "if False:",
+    Fault("a run's kept network is named by a path", "demo/training/store.py", " if run in self._kept else None", "",
           "test_training_runs.py::test_the_store_forgets_the_oldest"),
 ]  # fmt: skip
 
