@@ -1,7 +1,5 @@
 """Start the demo: python -m demo [--port 7860]"""
 
-import sys
+from demo.app import run
 
-from demo.app import main
-
-sys.exit(main())
+run()

@@ -4,16 +4,15 @@ The page is plain files (demo/page, and each tab's folder); its scripts ask the 
 Gradio's API engine carries the named endpoints /digit, /sign and /train, with queue, streams, client and share link.
 """
 
-import argparse
 import atexit
 import contextlib
 import html
-import importlib.util
+import logging
 import os
 import signal
-import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is loaded: it asks the internet when it is
@@ -32,13 +31,14 @@ from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.guard import Guard
 from demo.host import Host, visitor_of
+from demo.options import names_of, read_options
 from demo.page import language_of, page
 from demo.wire import answered, refusal
+from train.commands import STOPPED, StopOnSignal
 from train.data.cache import shipped
-from train.task import Message
+from train.task import Message, UsageError
 
 TITLE = "Digits and Signs"
-PORT = 7860
 DEMO = Path(__file__).parent
 TABS = (draw, signs, training)
 FOLDERS = ("page", "draw", "signs", "training", "inside")  # whose files are served
@@ -48,26 +48,28 @@ SHOWN = ("hand", "signs")  # of the assets
 PREVIEW = "static/page/preview.png"  # a picture of the page, for links to it
 
 
-CAMERA = """\
-Why https: Browsers give the camera to secure pages only, which are those on this machine (http://127.0.0.1) and those
-by https. Other machines, such as a class's phones, can choose photos over http; for their cameras make a certificate
-  openssl req -x509 -newkey rsa:2048 -nodes -days 90 -subj /CN=class -keyout key.pem -out cert.pem
-and start with
-  python -m demo --host 0.0.0.0 --ssl-certfile cert.pem --ssl-keyfile key.pem
-Browsers warn of a certificate that nobody vouches for: choose to go on."""
-
-
 class Server(gr.Server):
     """Gradio's server with our guard at its door."""
 
-    def __init__(self, host: Host, names: set[str]):
+    def __init__(self, host: Host, names: set[str], root: str = ""):
         super().__init__(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
+        self.root = root
         self.state.host = host
         self.guard = Guard(super().__call__, host, set(), names)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
+        if self.root and scope["type"] == "http":
+            scope = under(self.root, scope)
         await self.guard(scope, receive, send)
+
+
+def under(root: str, scope: Scope) -> Scope:
+    """The scope as ASGI has it, with the root path at the path's start: some proxies leave it there, others do not."""
+    path, raw = scope["path"], scope.get("raw_path") or b""
+    if path != root and not path.startswith(f"{root}/"):
+        path, raw = root + path, root.encode() + raw
+    return {**scope, "path": path, "raw_path": raw, "root_path": root}
 
 
 class Files(StaticFiles):
@@ -84,13 +86,19 @@ class Files(StaticFiles):
         return response
 
 
-def server(bound: str = "127.0.0.1", mcp: bool = False) -> Server:
-    """The whole application, not started yet. `bound` is where it will listen; `mcp` adds tools for programs."""
+def server(bound: str = "127.0.0.1", mcp: bool = False, root: str = "") -> Server:
+    """The whole application, not started yet.
+
+    Args:
+        bound: where it will listen.
+        mcp: adds tools for programs.
+        root: the path under which a proxy shows it.
+    """
     host = Host()
     # Gradio's own folder for uploads: ours, and so nobody else's
     os.environ["GRADIO_TEMP_DIR"] = str(host.uploads.folder)
     atexit.register(host.uploads.clear)
-    app = Server(host, names_of(bound))
+    app = Server(host, names_of(bound), root)
     app.add_api_route("/", home, methods=["GET", "HEAD"], include_in_schema=False)
     for address, folder in served():
         app.mount(f"/static/{address}", Files(directory=folder))
@@ -135,62 +143,19 @@ def home(request: Request) -> Response:
     return HTMLResponse(page(language).replace(f'content="{PREVIEW}"', f'content="{picture}"'), headers=headers)
 
 
-def names_of(bound: str) -> set[str]:
-    """The Host names that a server at `bound` answers to; "*" stands for all addresses of this machine.
-
-    More, such as a proxy's, come from DIGITS_AND_SIGNS_HOSTS, parted by commas.
-    """
-    names = {name.strip().lower() for name in os.environ.get("DIGITS_AND_SIGNS_HOSTS", "").split(",")} - {""}
-    if space := os.environ.get("SPACE_HOST"):
-        names.add(space.lower())
-    bare = bound.strip("[]").lower()
-    if bare in ("0.0.0.0", "::", ""):
-        names |= {"*", "0.0.0.0", "[::]"}
-    elif bare not in ("127.0.0.1", "localhost", "::1"):
-        names |= {bare, f"[{bare}]"}
-    return names
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Start the server and run it until Ctrl-C; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m demo", description="Start the demo in the browser.", epilog=CAMERA,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--port", type=int, help=f"default: GRADIO_SERVER_PORT, else {PORT}")
-    parser.add_argument("--host", help="default: GRADIO_SERVER_NAME, else 127.0.0.1; 0.0.0.0 lets a class in")
-    parser.add_argument("--share", action="store_true", help="a public link through Gradio's servers, for 72 hours")
-    parser.add_argument("--ssl-certfile", help="serve https, which a camera needs on other machines")
-    parser.add_argument("--ssl-keyfile", help="the certificate's key")
-    parser.add_argument("--root-path", default="", help="the path under which a proxy shows the demo, such as /digits")
-    parser.add_argument("--mcp", action="store_true", help="the readers as tools for programs, by MCP")
-    options = parser.parse_args(arguments)
-    if options.mcp and not importlib.util.find_spec("mcp"):
-        print("demo: --mcp needs one more package: pip install 'gradio[mcp]'", file=sys.stderr)
-        return 2
-    bound = options.host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
     try:
-        port = options.port if options.port is not None else int(os.environ.get("GRADIO_SERVER_PORT") or PORT)
-        if not 0 < port < 65536:
-            raise ValueError
-    except ValueError:
-        print("demo: the port must be a whole number from 1 to 65535", file=sys.stderr)
+        options = read_options(arguments)
+    except UsageError as error:
+        print(f"demo: {error}", file=sys.stderr)
         return 2
-    with socket.socket() as probe:  # said before the networks are loaded, and in plain words
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bound, port))
-        except OSError as error:
-            print(
-                f"demo: port {port} on {bound} cannot be used ({error.strerror}); try --port {port + 1}",
-                file=sys.stderr,
-            )
-            return 2
-    app = server(bound, options.mcp)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that temporary files are removed, as after Ctrl-C
+    # asked for, not raised: an exception in the midst of loading torch may be taken for one of its own, and be lost
+    stop = StopOnSignal()
+    app = server(options.host, options.mcp, options.root_path)
     _, local, shared = app.launch(
-        server_name=bound,
-        server_port=port,
+        server_name=options.host,
+        server_port=options.port,
         root_path=options.root_path,
         ssl_certfile=options.ssl_certfile,
         ssl_keyfile=options.ssl_keyfile,
@@ -207,18 +172,35 @@ def main(arguments: list[str] | None = None) -> int:
     )
     limit_connections(app.get_blocks().server.config, app.state.host.limits)
     print(f"* Running on {local}" + (f" and on {shared}" if shared else ""), flush=True)
-    if told := invitation(bound, port, bool(options.ssl_certfile)):
+    if told := invitation(options.host, options.port, bool(options.ssl_certfile)):
         print(told, flush=True)
-    draw.warm()
+    threading.Thread(target=draw.warm, name="warm", daemon=True).start()  # it loads torch: seconds
     try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
+        while not stop.asked:
+            time.sleep(0.2)
     finally:
+        training.close()  # first: its streams end with it, and the server waits for streams
+        logging.getLogger("uvicorn.error").disabled = True  # it would tell at length of each answer that is cut off
         with contextlib.suppress(Exception):
             app.get_blocks().close(verbose=False)
     return 0
 
 
+def run() -> None:
+    """`main` as a program. Threads that still compute are not waited for, and would crash Python on its own way out."""
+    try:
+        status = main()
+    except SystemExit as ended:  # options that there are not
+        status = ended.code or 0
+    except KeyboardInterrupt:  # a second Ctrl-C
+        status = STOPPED
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -100,6 +100,8 @@ class Guard:
                     body = deque([self._checked(path, b"".join(body))])
                 elif MCP.match(path) and scope["method"] == "POST":
                     self._check_tool(parse(b"".join(body)))
+                    # Gradio would list all named endpoints as tools; which ones are wanted is asked in its own way
+                    scope = {**scope, "query_string": f"tools={','.join(self.tools)}".encode()}
                 await self.app(scope, _replay(body, receive), send)
         except _Refused as refused:
             await refusal(refused.words, refused.status)(scope, receive, send)
@@ -221,7 +223,7 @@ class _Refused(Exception):
 
 def _path(scope: Scope) -> str:
     path, root = scope["path"], scope.get("root_path", "").rstrip("/")
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    return path[len(root) :] or "/" if root and f"{path}/".startswith(f"{root}/") else path
 
 
 def _name_of(netloc: str) -> str:

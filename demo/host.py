@@ -1,8 +1,11 @@
 """What all tabs of one server share: its limits, the turns of the readers, the uploads, and who a visitor is."""
 
 import os
+import re
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -10,6 +13,9 @@ from fastapi import FastAPI
 from demo.limits import HostLimits
 from demo.turns import Turn
 from demo.uploads import Uploads
+
+UNHEARD = 5.0  # seconds without anybody reading a call's events, after which nobody is thought to listen
+AT_ONCE = re.compile(r"/gradio_api/(run|api)/")  # calls of Gradio's that are answered on their own connection
 
 
 class Host:
@@ -21,6 +27,17 @@ class Host:
         self.pictures = Turn(self.limits.readings)  # of all tabs and endpoints: one picture is decoded at a time
         self.uploads = Uploads(Path(tempfile.mkdtemp(prefix="digits-and-signs-")), self.limits)
         self.listening: Counter[str] = Counter()  # Gradio's sessions and events whose stream somebody reads
+
+    def gone(self, request) -> Callable[[], Awaitable[bool]]:
+        """What tells, later, whether the caller of a named endpoint has left; `request` is Gradio's, of the call."""
+        called, asked = time.monotonic(), request.request
+
+        async def left() -> bool:
+            if AT_ONCE.search(asked.scope["path"]):
+                return await asked.is_disconnected()
+            return request.session_hash not in self.listening and time.monotonic() - called > UNHEARD
+
+        return left
 
 
 def host_of(app: FastAPI) -> Host:

@@ -38,7 +38,7 @@ class Turn:
             self.waiting -= 1
         try:
             if gone is not None and await gone():
-                raise Left
+                raise Left("Nobody waits for this answer any more.")
             if self._thread is None:  # not one of the threads that all share: others may fill those
                 self._thread = anyio.CapacityLimiter(1)
             return await anyio.to_thread.run_sync(work, *arguments, limiter=self._thread)

@@ -1,8 +1,10 @@
 """A class at once, on this machine only: python tests/load.py [--visitors 50] [--seconds 60]
 
-Starts the demo; two visitors of three draw, one uploads pictures of digits and signs; one trains. Prints percentiles of
-the answers' times, errors by status, whether every answer is what it is to one alone, and the server's memory and open
-files. The exit status is 1 if an answer was wrong, or an error was neither 429 nor 503. Not run by pytest.
+Starts the demo; two visitors of three draw, one uploads pictures of digits and signs; one trains. After the rounds all
+show signs, while one goes on drawing. Prints percentiles of the answers' times, errors by status, whether every answer
+is what it is to one alone, and the server's memory and open files. The exit status is 1 if an answer was wrong, an
+error was neither 429 nor 503, memory grew by more than 50 MB after the first round, or files stayed open. Not run by
+pytest.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from PIL import Image, ImageDraw
 ROOT = Path(__file__).parents[1]
 THINK = (0.2, 1.0)  # seconds between a visitor's questions
 ALLOWED = {429, 503}
+MOST_GROWTH = 50  # MB, after the first round
 
 
 def questions() -> dict[str, list[dict]]:
@@ -63,13 +66,13 @@ class Round:
         self.errors: Counter[str] = Counter()
         self.wrong = self.points = 0
 
-    async def run(self, visitors: int, seconds: float, asked: dict[str, list[dict]]) -> None:
+    async def run(self, visits: list[list[dict]], seconds: float, trains: bool) -> None:
+        """Each visitor asks one of a list of questions again and again; one more trains."""
         until = time.monotonic() + seconds
-        limits = httpx.Limits(max_connections=visitors + 5)
+        limits = httpx.Limits(max_connections=len(visits) + 5, keepalive_expiry=2)  # the server closes after 5
         async with httpx.AsyncClient(base_url=self.url, timeout=60, limits=limits) as client:
-            kinds = ["upload" if number % 3 == 0 else "draw" for number in range(visitors)]
-            visits = [self._visit(client, asked[kind], until, number) for number, kind in enumerate(kinds)]
-            await asyncio.gather(*visits, self._train(client, until))
+            visiting = [self._visit(client, asked, until, number) for number, asked in enumerate(visits)]
+            await asyncio.gather(*visiting, *([self._train(client, until)] if trains else []))
 
     async def _visit(self, client: httpx.AsyncClient, asked: list[dict], until: float, seed: int) -> None:
         chance = random.Random(seed)
@@ -110,14 +113,13 @@ class Round:
         )
 
 
-def use_of(process: int) -> str:
-    """A process's resident memory and open files."""
+def use_of(process: int) -> tuple[float, int]:
+    """A process's resident memory in MB and its open files, as far as the system tells."""
     try:
         status = Path(f"/proc/{process}/status").read_text()
-        memory = int(status.split("VmRSS:")[1].split()[0]) / 1024
-        return f"{memory:.0f} MB resident, {len(os.listdir(f'/proc/{process}/fd'))} open files"
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024, len(os.listdir(f"/proc/{process}/fd"))
     except OSError:
-        return "unknown here"
+        return 0.0, 0
 
 
 def alone(url: str, asked: dict[str, list[dict]]) -> dict[int, dict]:
@@ -151,14 +153,23 @@ def main() -> int:
                 break
             except httpx.TransportError:
                 time.sleep(0.2)
-        print(f"load average {os.getloadavg()}; at rest: {use_of(server.pid)}", flush=True)
-        for number in range(options.rounds):
+        used = [use_of(server.pid)]
+        print(f"load average {os.getloadavg()}; at rest: {used[0][0]:.0f} MB, {used[0][1]} open files", flush=True)
+        crowd = [asked["upload" if number % 3 == 0 else "draw"] for number in range(options.visitors)]
+        signs = [asked["draw"], *[asked["upload"][1:]] * options.visitors]
+        rounds = [(f"{options.visitors} draw and upload, one trains", crowd)] * options.rounds
+        rounds += [(f"{options.visitors} show signs, one draws", signs)]
+        for number, (title, visits) in enumerate(rounds, 1):
             now = Round(url, answers)
-            asyncio.run(now.run(options.visitors, options.seconds, asked))
-            print(f"round {number + 1}, {options.visitors} visitors, {options.seconds:g} s\n{now.told()}", flush=True)
+            asyncio.run(now.run(visits, options.seconds, visits is crowd))
+            print(f"round {number}, {options.seconds:g} s: {title}\n{now.told()}", flush=True)
             time.sleep(8)  # whoever has left is noticed
-            print(f"  then: {use_of(server.pid)}", flush=True)
+            used.append(use_of(server.pid))
+            print(f"  then {used[-1][0]:.0f} MB, {used[-1][1]} open files", flush=True)
             failed |= bool(now.wrong or {*now.errors} - {str(status) for status in ALLOWED})
+        growth, opened = used[-1][0] - used[1][0], used[-1][1] - used[0][1]
+        print(f"memory since the first round {growth:+.0f} MB, open files {opened:+d}", flush=True)
+        failed |= growth > MOST_GROWTH or opened > 0
     finally:
         server.terminate()
         server.wait(20)

@@ -224,6 +224,7 @@ def test_a_flipped_or_forged_cache_is_made_anew(tmp_path, monkeypatch):
     for words in ('{"sha256": "../../data"}', "[]", "{", '{"sha256": 7}'):
         note.write_text(words)
         assert torch.equal(sign_mnist.read_csv(file).pixels, first.pixels)
+    assert {each.name for each in tmp_path.iterdir()} == {"cache", "data.csv"}  # nothing was put elsewhere
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch, caplog):

@@ -10,7 +10,7 @@ from PIL import Image
 from train.data.pictures import PictureError
 from train.digits import reader as reader_file
 from train.digits.parts import unlike_digits
-from train.digits.pieces import MOST_PAIRS
+from train.digits.pieces import MOST_PAIRS, MOST_STROKES, stroke_groups
 from train.digits.reader import LONGEST_PATH, DigitReader
 from train.digits.scribbles import letter, scribble
 from train.digits.strokes import draw, path_length, redraw
@@ -262,6 +262,15 @@ def test_what_a_drawing_costs_is_bounded(reader, monkeypatch, strokes):
     readings = reader.read_strokes(strokes, (600, 480))
     assert 1 <= len(readings) <= 12 and sum(pictures) <= 12 + 12 + MOST_PAIRS
     assert len(points) <= sum(pictures) and all(length < 2 * LONGEST_PATH * 600 for length in points)
+
+
+def test_of_hundreds_of_strokes_the_largest_are_looked_at():
+    far_apart = [
+        np.array([[x, y], [x + 1, y + 20 + x / 100]]) for x in range(0, 2500, 100) for y in range(0, 2000, 100)
+    ]
+    for strokes in (far_apart, far_apart[:1] * 500):
+        assert sum(len(group.labels) for group in stroke_groups(strokes, 1)) <= MOST_STROKES
+    assert len(far_apart) == 500
 
 
 def test_a_large_pictures_boxes_count_its_own_pixels(reader):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -199,6 +200,17 @@ def test_a_jpegs_scans_are_counted():
     bomb = progressive[:last] + progressive[last:-2] * 100 + progressive[-2:]
     with pytest.raises(PictureError, match="too many pixels"):
         open_picture(bomb)
+
+
+def test_a_long_run_length_encoded_bmp_is_refused():
+    """Pillow decodes it in Python, some seconds a megabyte."""
+    side = 2000
+    rows = b"\x00" * (side * side + 1_000_000)
+    header = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(rows), 0, 0, 256, 0)
+    start = 14 + len(header) + 1024
+    bmp = b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + bytes(1024) + rows
+    with pytest.raises(PictureError, match="too many pixels"):
+        open_picture(bmp)
 
 
 def test_no_picture_costs_more_than_is_promised():

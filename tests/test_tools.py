@@ -69,6 +69,7 @@ def test_digits_and_signs_are_tools_that_say_what_they_are_for(address):
         ("read_digits", {"picture": "/etc/hostname"}),
     )
     tools = {tool.name: tool for tool in listed}
+    assert set(tools) == {"read_digits", "read_sign"}  # not the endpoints that take files
     assert "handwritten digits" in tools["read_digits"].description and "J and Z" in tools["read_sign"].description
     assert set(tools["read_sign"].inputSchema["properties"]) == {"picture"}
     plain, in_url, sign, wrong = results

@@ -128,7 +128,8 @@ class StopOnSignal:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        signal.signal(number, signal.default_int_handler)
+        for each in self.before:  # Ctrl-C and then SIGTERM are two, too
+            signal.signal(each, signal.default_int_handler)
 
     def restore(self) -> None:
         """Let the signals do what they did before."""

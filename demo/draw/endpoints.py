@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse
 from gradio.data_classes import FileData
 
 from demo.host import host_of
+from demo.turns import Left
 from demo.wire import (
     BadRequest,
     NotReady,
@@ -84,8 +85,8 @@ def api(app: gr.Server) -> None:
     """Adds the named endpoint `/digit`."""
     host = host_of(app)
 
-    @app.api(name="digit", queue=False)
-    async def digit(picture: FileData) -> dict:
+    @app.api(name="digit", queue=False, concurrency_limit=None)
+    async def digit(picture: FileData, request: gr.Request) -> dict:
         """Read the digit, or the number from left to right, in one picture file.
 
         Args:
@@ -97,8 +98,8 @@ def api(app: gr.Server) -> None:
         """
         try:
             data = host.uploads.read(picture)
-            return await host.pictures.take(read_number, data)
-        except UsageError as error:
+            return await host.pictures.take(read_number, data, gone=host.gone(request))
+        except (UsageError, Left) as error:
             raise gr.Error(sentence(error), print_exception=False) from None
 
 

@@ -16,7 +16,7 @@ from starlette.datastructures import UploadFile
 
 from demo.host import host_of
 from demo.signs import readers
-from demo.turns import Turn
+from demo.turns import Left, Turn
 from demo.wire import BadRequest, answered, as_address, confidences, note_of, sentence, too_large
 from train.answer.reading import Reading
 from train.data.pictures import open_picture
@@ -57,8 +57,8 @@ def api(app: gr.Server) -> None:
     """Adds the named endpoint `/sign`."""
     host = host_of(app)
 
-    @app.api(name="sign", queue=False)
-    async def sign(image: FileData) -> dict:
+    @app.api(name="sign", queue=False, concurrency_limit=None)
+    async def sign(image: FileData, request: gr.Request) -> dict:
         """Read the signed letter in one picture file.
 
         Args:
@@ -70,8 +70,8 @@ def api(app: gr.Server) -> None:
         """
         try:
             data = host.uploads.read(image)
-            return summary(await host.pictures.take(read, data))
-        except UsageError as error:
+            return summary(await host.pictures.take(read, data, gone=host.gone(request)))
+        except (UsageError, Left) as error:
             raise gr.Error(sentence(error), print_exception=False) from None
 
 

@@ -5,6 +5,6 @@ fitting (into the host's time), work (a training thread), zero (a GPU that is le
 two networks), choices, workshop (what trains here), endpoints.
 """
 
-from demo.training.endpoints import api, routes
+from demo.training.endpoints import api, close, routes
 
-__all__ = ["api", "routes"]
+__all__ = ["api", "close", "routes"]

@@ -1,6 +1,7 @@
 """Plain routes of the training tab, and the named `/train`: a run is a stream of events."""
 
 import importlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -9,19 +10,25 @@ import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
-from demo.host import host_of, visitor_of
+from demo.host import UNHEARD, host_of, visitor_of
 from demo.training import zero
 from demo.turns import Turn
 from demo.wire import BadRequest, answered, body_of, parse, sentence
 from train.task import UsageError
 
-UNHEARD = 5.0  # seconds without anybody reading a call's events, after which nobody is thought to listen
 _opening = Turn(200)
 
 
 async def opened() -> ModuleType:
     """demo.training.workshop, and torch with it: loaded when first wanted, in a thread, for readers go on meanwhile."""
     return await _opening.take(importlib.import_module, "demo.training.workshop")
+
+
+def close() -> None:
+    """Ends all runs, when the server ends."""
+    # it may be only half loaded yet
+    if slots := getattr(sys.modules.get("demo.training.workshop"), "slots", None):
+        slots.close()
 
 
 def routes(app: FastAPI) -> None:

@@ -173,6 +173,11 @@ def _close() -> None:
         _end(process)
 
 
+def closing() -> bool:
+    """Whether the program is at its end, and so nothing is compiled any more."""
+    return _closing
+
+
 def _run(commands: list[list[str]], until: float) -> str:
     """What the commands print, which run side by side. Raises CompilerError if one fails or is not done in time."""
     with tempfile.TemporaryFile() as printed:

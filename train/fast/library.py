@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train.fast.compiler import CompilerError, compiled, find_compiler
+from train.fast.compiler import CompilerError, closing, compiled, find_compiler
 
 WISHES = (("-march=native", "-fopenmp"), ("-march=native",), ())  # Apple's clang knows no OpenMP: one thread then
 SECONDS = 90  # for all of them together: a compiler that hangs is given up
@@ -154,6 +154,8 @@ def _library() -> ctypes.CDLL | None:
         except (OSError, AttributeError) as error:
             file.unlink(missing_ok=True)
             errors.append(str(error))
+    if closing():
+        return None
     reason = errors[-1][:300]
     warnings.warn(f"{compiler} could not compile its fast layers, training is slower: {reason}", stacklevel=2)
     return None

@@ -1,4 +1,4 @@
-"""Who and what is let in: files, hosts, origins, sizes, times, headers. pytest tests/test_guard.py"""
+"""Who and what is let in: files, hosts, origins, sizes, times, headers. pytest tests/faults/test_guard.py"""
 
 import asyncio
 import contextlib
@@ -9,6 +9,7 @@ import socket
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from demo.host import Host, visitor_of
 from demo.limits import HostLimits, RunLimits, table
 from demo.uploads import Uploads
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PASSWD = Path("/etc/passwd")
 SECRET = "digits-and-signs-secret"
 META = {"_type": "gradio.FileData"}
@@ -166,6 +167,7 @@ def test_an_address_beside_an_upload_is_not_fetched(client):
         "logout",
         "gradio_api/token", "gradio_api/user", "gradio_api/runs", "gradio_api/deep_link?session_hash=a", "theme.css",
         "gradio_api/dev/reload", "gradio_api/vibe-code", "gradio_api/proxy=https://a.hf.space/", "manifest.json",
+        "gradio_api/mcp/",  # without --mcp
         "gradio_api/run-history/buckets", "gradio_api/upload_progress?upload_id=1", "gradio_api/profiling/summary",
     ],
 )  # fmt: skip
@@ -178,6 +180,12 @@ def test_gradios_routes_that_nothing_uses_are_not_there(client, route):
 )
 def test_nor_those_that_take_something(client, route):
     assert client.post(f"gradio_api/{route}", json={}).status_code == 404
+
+
+def test_a_run_is_called_as_a_stream_only(client):
+    """Without one, nobody could tell that its caller has left."""
+    for route in ("run/train", "run/train/", "api/train"):
+        assert client.post(f"gradio_api/{route}", json={"data": [{"epochs": 1}]}).status_code == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x:7860"])
@@ -217,6 +225,12 @@ def test_json_is_taken_as_json_only(client, kind):
         assert reply.status_code == 415 and reply.json()["error"].endswith(".")
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_a_picture_is_not_taken_as_what_any_sites_form_can_send(client, kind):
+    for path in ("read/digit", "read/sign", "train/try", "gradio_api/upload"):
+        assert client.post(path, content=b"a picture", headers={"Content-Type": kind}).status_code == 415
+
+
 def test_every_answer_has_the_headers_that_protect_a_page(client):
     for path in ("", "train/line", "nothing/here", "gradio_api/info"):
         headers = client.get(path).headers
@@ -246,6 +260,8 @@ async def app_under_test(scope, receive, send):
     size = len(await request.body())
     if request.url.path == "/own/wait":
         await asyncio.sleep(0.3)
+    if request.url.path == "/own/long":
+        await asyncio.sleep(0.8)
     if request.url.path == "/own/stream":
         response = StreamingResponse(piece async for piece in _slowly())
     else:
@@ -335,6 +351,24 @@ def test_a_body_that_does_not_come_is_given_up():
     assert sent[0]["status"] == 408 and json.loads(sent[1]["body"])["code"] == "body.late"
 
 
+def test_a_body_that_does_not_say_its_length_is_measured():
+    async def pieces():
+        for _ in range(30):
+            yield b" " * 100
+
+    body = {"url": "/own/x", "method": "POST", "headers": {"Content-Type": "application/json"}}
+    assert ask(guard(body=1000), {**body, "content": pieces()})[0].status_code == 413
+    assert ask(guard(body=5000), {**body, "content": pieces()})[0].json() == {"size": 3000}
+
+
+def test_mcps_route_is_there_only_where_it_is_asked_for():
+    guarded = guard()
+    question = {"url": "/gradio_api/mcp/"}
+    assert ask(guarded, question)[0].status_code == 404
+    guarded.tools = ("read_digits",)
+    assert ask(guarded, question)[0].status_code == 200
+
+
 def test_streams_pass_as_they_come():
     assert ask(guard(), {"url": "/own/stream"})[0].content == b"xxx"
 
@@ -349,6 +383,7 @@ def test_streams_pass_as_they_come():
         ({"*"}, "evil.example", 403),
         ({"lab.school.example"}, "lab.school.example:80", 200),
         (set(), "192.168.1.20", 403),
+        (set(), "somebody-digits.hf.space", 403),  # this is no Space
     ],
 )
 def test_a_server_that_others_reach_answers_to_its_addresses_and_names(names, host, status):
@@ -373,7 +408,7 @@ def test_on_a_space_its_names_are_known_and_its_frame_may_post(monkeypatch):
 
 
 def test_names_of_a_proxy_are_a_setting(monkeypatch):
-    from demo.app import names_of
+    from demo.options import names_of
 
     monkeypatch.setenv("DIGITS_AND_SIGNS_HOSTS", "digits.school.example, other.example")
     monkeypatch.setenv("SPACE_HOST", "somebody-digits.hf.space")
@@ -383,6 +418,40 @@ def test_names_of_a_proxy_are_a_setting(monkeypatch):
 
 
 # ---- uploads and limits
+
+
+def test_only_uploads_are_read_whatever_the_door_let_in(tmp_path, secret):
+    uploads = Uploads(tmp_path, HostLimits())
+    for file in (str(secret), None, 5, [str(secret)], {"path": str(secret)}):
+        with pytest.raises(ValueError, match="uploaded first"):
+            uploads.read({"path": file})
+    with pytest.raises(ValueError, match="uploaded first"):
+        uploads.read(SimpleNamespace(path=str(secret)))
+
+
+def test_an_address_beside_an_upload_is_forgotten(tmp_path):
+    uploads = Uploads(tmp_path, HostLimits())
+    call = {"data": [{"path": uploads.keep(b"x", "a"), "url": "http://127.0.0.1:1/secret"}]}
+    uploads.check(call)
+    assert call["data"][0]["url"] is None
+
+
+def test_arguments_nested_deeply_are_refused(tmp_path):
+    value = {"path": "x"}
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Uploads(tmp_path, HostLimits()).check(value)
+
+
+def test_there_are_no_websockets():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    in_a_thread(lambda: guard()({"type": "websocket", "path": "/own"}, None, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_uploads_have_limits_and_an_end(tmp_path):
@@ -397,6 +466,8 @@ def test_uploads_have_limits_and_an_end(tmp_path):
         uploads.keep(b"x" * 100, "c")
     with pytest.raises(ValueError, match="empty"):
         uploads.keep(b"", "a")
+    with pytest.raises(ValueError, match="too large"):
+        Uploads(tmp_path, replace(limits, picture=9)).keep(b"x" * 10, "d")
     time.sleep(0.06)
     uploads.keep(b"z", "a")  # the old ones go
     assert len(list(tmp_path.iterdir())) == 1
@@ -448,7 +519,7 @@ def test_a_client_that_never_says_what_it_wants_is_cut_off(client):
             used.sendall(b"GET /own HTTP/1.1\r\n")
             assert b"200" not in _until_closed(used)
         with socket.create_connection(address, 30) as slow:  # a long answer is not cut off
-            slow.sendall(b"GET /own/wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            slow.sendall(b"GET /own/long HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert _until_closed(slow).endswith(b'{"size":0}')
         crowd = [socket.create_connection(address, 30) for _ in range(30)]
         crowd[-1].sendall(b"GET /own HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
