@@ -124,7 +124,7 @@ def test_several_digits_are_one_number():
 
 def test_a_run_killed_after_its_last_epoch_is_finished_by_resume(tmp_path, capsys, monkeypatch):
     out = tmp_path / "net.safetensors"
-    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(out)]
+    arguments = ["mnist", *QUICK, "--set", "share=0.05", "--out", str(out)]
     with monkeypatch.context() as patch:
         patch.setattr("train.learn.finish.temperature_for", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -134,7 +134,8 @@ def test_a_run_killed_after_its_last_epoch_is_finished_by_resume(tmp_path, capsy
 
 
 def test_a_network_that_learned_nothing_is_told(tmp_path, capsys):
-    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(tmp_path / "net.safetensors")]
+    share = ["--batch-size", "100", "--set", "share=0.05"]  # 24 steps
+    arguments = ["mnist", *QUICK, *share, "--out", str(tmp_path / "net.safetensors")]
     arguments[arguments.index("--lr") + 1] = "10"
     train(arguments)
     said = capsys.readouterr()
