@@ -68,6 +68,13 @@ def test_sprint_reads_99_percent_after_one_epoch(figures):
     assert min(accuracies) >= 0.988 and found[0]["numbers"]["mean"] >= 0.99
 
 
+def test_an_epoch_is_judged_by_some_of_its_steps(figures, monkeypatch):
+    monkeypatch.setattr(benchmark, "EPOCH_STEPS", 2)
+    found, printed = figures("best", "--quick")
+    assert "one epoch of 12, 57,000 images, by 2 of 446 steps" in printed
+    assert found[0]["numbers"]["seconds"] > 1
+
+
 def test_answers_are_measured_beside_onnx_runtimes_own(figures, monkeypatch):
     def once(ways, rounds):
         for work in ways.values():

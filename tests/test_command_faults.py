@@ -187,7 +187,7 @@ needs_bash = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Li
 
 @needs_bash
 def test_a_training_whose_output_is_cut_off_is_saved(tmp_path):
-    flags = " ".join(["--batch-size 100 --set share=0.02", *PLAIN])
+    flags = " ".join(["--batch-size 100 --set share=0.02 --set validation_share=0.02", *PLAIN])
     for output, name in (("| head -1", "pipe"), ("> /dev/full", "full")):
         done = typed(f"python -m train mnist {flags} --out {tmp_path}/{name}.safetensors {output}")
         assert done.returncode == 0 and "Traceback" not in done.stderr and "Exception" not in done.stderr

@@ -124,7 +124,7 @@ def test_several_digits_are_one_number():
 
 def test_a_run_killed_after_its_last_epoch_is_finished_by_resume(tmp_path, capsys, monkeypatch):
     out = tmp_path / "net.safetensors"
-    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(out)]
+    arguments = ["mnist", *QUICK, "--set", "share=0.05", "--out", str(out)]
     with monkeypatch.context() as patch:
         patch.setattr("train.learn.finish.temperature_for", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
@@ -134,14 +134,16 @@ def test_a_run_killed_after_its_last_epoch_is_finished_by_resume(tmp_path, capsy
 
 
 def test_a_network_that_learned_nothing_is_told(tmp_path, capsys):
-    arguments = ["mnist", *QUICK, "--batch-size", "2000", "--out", str(tmp_path / "net.safetensors")]
+    share = ["--batch-size", "100", "--set", "share=0.05"]  # 24 steps
+    arguments = ["mnist", *QUICK, *share, "--out", str(tmp_path / "net.safetensors")]
     arguments[arguments.index("--lr") + 1] = "10"
     train(arguments)
     said = capsys.readouterr()
     assert "smaller learning rate" in said.out + said.err
 
 
-BRIEF = ["mnist", *QUICK[:2], *QUICK[4:], "--batch-size", "100", "--set", "share=0.02", "--seed", "3", "--threads", "1"]
+FEW = ["--batch-size", "100", "--set", "share=0.02", "--set", "validation_share=0.02"]  # 12 steps, 1,200 to watch
+BRIEF = ["mnist", *QUICK[:2], *QUICK[4:], *FEW, "--seed", "3", "--threads", "1"]
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_resume_goes_on_with_the_same_layers(layers, tmp_path, capsys, monkeypat
         capsys.readouterr()
         if layers == "fused":
             assert train(resumed) == 2 and "--layers torch takes torch's own" in capsys.readouterr().err
-    assert train(resumed) == 0 and "Going on from epoch 0.10 of 1" in capsys.readouterr().out
+    assert train(resumed) == 0 and "Going on from epoch 0.08 of 1" in capsys.readouterr().out
     (unbroken, about), (model, other) = checkpoint.load(tmp_path / "unbroken.safetensors"), checkpoint.load(out)
     assert about.notes == other.notes and other.notes["layers"] == layers
     assert all(torch.equal(*pair) for pair in zip(unbroken.parameters(), model.parameters(), strict=True))

@@ -53,9 +53,15 @@ def test_the_recipe_makes_the_lessons_steps(name, fuse, monkeypatch):
     """Same seed, same weights, same batches: the same losses, up to how float32 rounds.
 
     With torch's own layers 50 steps agree within 1e-3 (measured: digits 2e-7, signs 6e-5). Fused layers add up in
-    another order, and Adam's first steps are as long for a gradient that is nothing but rounding as for any other (that
-    of a bias before BatchNorm is): from step to step the losses drift apart, digits 3e-4 in 10 steps and 0.02 in 50,
-    signs 2e-4 in 4 and 3e-3 in 10. So here four steps are held to 1e-3 and fifty to 0.1.
+    another order, and part from the lesson by up to 2e-4 in 4 steps and 5e-3 in 50 (five seeds each: digits 2e-6 to
+    4.6e-3, signs 1.2e-3 to 4.7e-3). So do torch's own layers when they add up in another order, with oneDNN switched
+    off: 8.3e-4 in 4 steps, 7.5e-3 in 50. From the lesson in float64 the three are equally far after 50 steps: fused
+    0.0102 at most, torch 0.0090, without oneDNN 0.0099.
+
+    Why so far: a rounding error decides now and then which of two nearly equal numbers pooling takes, or whether ReLU
+    lets one through, and then the gradient differs at once. Of the signs' run by plain SGD, in float32 and in float64,
+    the losses are 3e-7 apart in three steps; in the third, two ReLUs and a pooling of the last block choose otherwise,
+    and the fourth step's loss is 2e-5 apart, the seventh's 9e-4. Digits by SGD agree within 3e-7 in all 50 steps.
 
     Batches come in the engine's order. Dropout is made comparable: before each step torch's own generator, which the
     lesson's layers use, gets the seed that the engine gives to its; where fused layers choose by counting from a random
@@ -91,7 +97,7 @@ def test_the_recipe_makes_the_lessons_steps(name, fuse, monkeypatch):
     apart = [abs(one - other) for one, other in zip(ours, theirs, strict=True)]
     print(f"{name}, {'fused' if fuse else 'torch'}: first 10 steps {max(apart[:10]):.1e}, 50 steps {max(apart):.1e} "
           f"apart; loss {theirs[0]:.3f} to {theirs[-1]:.3f}")  # fmt: skip
-    assert len(ours) == STEPS and max(apart[: 4 if fuse else STEPS]) < 1e-3 and max(apart) < 0.1
+    assert len(ours) == STEPS and max(apart[: 4 if fuse else STEPS]) < 1e-3 and max(apart) < 0.02
     assert theirs[-1] < 0.75 * theirs[0]  # so that it is learning that agrees
 
 

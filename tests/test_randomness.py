@@ -14,8 +14,9 @@ from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
 from train.learn.fit import fit, scores_of
 from train.learn.networks import build
-from train.learn.randomness import DrawnFrom
+from train.learn.randomness import DrawnFrom, OwnDropout, drawing_from
 from train.learn.run import Run
+from train.learn.step import TrainingStep
 from train.task import ASL, MNIST
 
 RECIPES = {
@@ -150,3 +151,55 @@ def test_another_threads_numbers_are_its_own():
         other.start()
         other.join()
     assert not mode.drew and len(drawn) == 1
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_dropout_with_a_generator_drops_what_torchs_drops(p, kind):
+    results = []
+    for layer in (nn.Dropout(p), OwnDropout(nn.Dropout(p), Generator().manual_seed(5))):
+        torch.manual_seed(5)
+        x = torch.arange(1.0, 61).to(kind).view(5, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+        out = layer(x.requires_grad_())
+        out.float().sum().backward()
+        results.append((out, x.grad))
+    assert all(torch.equal(*pair) for pair in zip(*results, strict=True))
+
+
+class Noisy(nn.Module):
+    """Draws in a layer and outside of any."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(784, 10))
+
+    def forward(self, x):
+        return F.dropout(self.layers(x), 0.2, self.training)
+
+
+@pytest.mark.parametrize("name", [*RECIPES, "noisy"])
+def test_only_what_draws_outside_dropout_layers_is_watched(name, fuse, monkeypatch):
+    """Watched or not, the weights are the same, and torch's own generator is left alone."""
+    task, recipe = RECIPES.get(name, RECIPES["augmented digits"])
+
+    def weights() -> tuple[dict, TrainingStep]:
+        torch.manual_seed(1)
+        model = Noisy() if name == "noisy" else None
+        run = Run(task, recipe.but(batch_size=20), seed=3, plan=Plan("cpu", 1, "float32"), fuse=fuse, model=model)
+        step = TrainingStep(run, DATA.train)
+        run.model.train()
+        before = torch.get_rng_state()
+        for start in (0, 20, 40):
+            step(torch.arange(start, start + 20), start / 60)
+        assert torch.equal(before, torch.get_rng_state())
+        return run.model.state_dict(), step
+
+    found, step = weights()
+    assert (step.drawing is not None) == (name == "noisy")
+    monkeypatch.setattr("train.learn.run.drawing_from", lambda model, generator: model)
+    assert same(found, weights()[0])
+
+
+def test_a_network_that_draws_nothing_is_taken_as_it_is():
+    model = build("mnist-cnn")
+    assert drawing_from(model, Generator()) is model

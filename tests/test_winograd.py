@@ -193,3 +193,14 @@ def test_without_a_bias_and_in_other_layouts():
     one = results(winograds(layer, False), x, layer)
     two = results(winograds(other, False), x.contiguous(), other)
     assert len(one) == 3 and all(torch.equal(first, second) for first, second in zip(one, two, strict=True))
+
+
+def test_a_weight_that_bears_on_nothing_gets_a_gradient_of_zero():
+    """Not the rounding error of points: Adam would go nearly as far for that as for a gradient."""
+    layer, shape = layer_of("the lesson's")
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(2)).contiguous(memory_format=torch.channels_last)
+    x[..., 1:] = 0  # all that there is stands at the left: no filter meets it by its own right column
+    *_, expected, _ = results(torchs(layer, True), x, layer)
+    *_, got, _ = results(winograds(layer, True), x, layer)
+    assert not expected[..., 2].any() and not got[..., 2].any()
+    assert expected[..., :2].all() and torch.allclose(got, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))

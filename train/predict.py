@@ -84,10 +84,10 @@ def answer(readings: list[Reading], error: str | None = None) -> dict:
     if len(found) == 1:
         result |= {"label": found[0].label, "confidence": round(found[0].confidence, 6)}
     elif found:
-        together = 1.0
+        confidence = 1.0
         for reading in found:
-            together *= reading.confidence
-        result |= {"label": "".join(reading.label for reading in found), "confidence": round(together, 6)}
+            confidence *= reading.confidence
+        result |= {"label": "".join(reading.label for reading in found), "confidence": round(confidence, 6)}
     if len(readings) == 1:
         result["top"] = [[label, round(p, 6)] for label, p in readings[0].top]
     elif found:

@@ -182,10 +182,11 @@ MNIST = Task(
             epochs=5,
             batch_size=64,
             learning_rate=0.01,
-            # Of seeds 0 to 19, ten of ours with fused layers in float32 never learn (0, 1, 2, 3, 8, 13, 15, 17, 18, 19)
-            # and six of train/lesson.py (same weights, other batches): they give 1,000 held-out pictures the same
-            # scores after 100 steps (seed 0 was judged after 150). bfloat16 was not measured so. This one learns.
-            seed=5,
+            # Of seeds 0 to 19, ten never learn in float32 (0, 1, 2, 3, 8, 13, 15, 17, 18, 19), with fused layers as
+            # with torch's; and six of train/lesson.py, which draws other batches. After 100 steps they give 1,000
+            # held-out pictures the same scores. In bfloat16, with torch's layers and products that the processor only
+            # emulated, nine of the 20 (0, 1, 3, 5, 6, 10, 13, 15, 19). This one learns in all of them.
+            seed=4,
         ),
     ),
 )

@@ -32,7 +32,7 @@ EXPORTED = 120  # seconds that an export may take
 limits = RunLimits()
 store = Store(limits.kept, limits.kept_bytes)
 shelf = Shelf()
-how = plan("cpu" if zero.HERE else "auto")  # there, `spaces` tells this process of a GPU that it does not have
+chosen = plan("cpu" if zero.HERE else "auto")  # there, `spaces` tells this process of a GPU that it does not have
 
 
 def work(training: Training) -> None:
@@ -40,7 +40,7 @@ def work(training: Training) -> None:
     if training.settings.gpu_seconds:
         zero.train_there(training, store)
     else:
-        train(training, shelf.splits, how, store)
+        train(training, shelf.splits, chosen, store)
 
 
 slots = Slots(limits, work)
@@ -55,7 +55,7 @@ def close() -> None:
 
 def get_ready() -> None:
     """Compiles what training uses, once and meanwhile: it takes some seconds, which a first run need not wait for."""
-    if how.device == "cpu":
+    if chosen.device == "cpu":
         ready()
 
 

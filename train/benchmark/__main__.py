@@ -7,6 +7,7 @@ of the last epoch on the test images, for every seed: nothing is chosen, no run 
 import argparse
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -32,10 +33,11 @@ from train.task import ASL, MNIST, Recipe, Task, UsageError
 SECTIONS = ("loop", "layers", "sprint", "best", "asl", "answers", "loading")
 PAIRS, QUICK_PAIRS = 7, 5  # of lesson and ours
 STEPS, QUICK_STEPS = 100, 30  # of the lesson in each; ours makes four times as many
+EPOCH_STEPS = 100  # by which --quick judges an epoch of recipe best
 SEEDS = {"sprint": 20, "best": 5, "asl": 10}
 
 
-def machine(how: Plan) -> dict[str, str]:
+def machine(chosen: Plan) -> dict[str, str]:
     """What the figures were measured on."""
     cpu = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
@@ -43,21 +45,21 @@ def machine(how: Plan) -> dict[str, str]:
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     about = {"processor": f"{cpu}, {cores} cores"}
-    if how.device.startswith("cuda"):
-        about["gpu"] = torch.cuda.get_device_name(how.device)
+    if chosen.device.startswith("cuda"):
+        about["gpu"] = torch.cuda.get_device_name(chosen.device)
     if hasattr(os, "getloadavg"):
         about["load average"] = f"{os.getloadavg()[0]:.1f} at the start"
-    fused = ", fused layers" if how.device == "cpu" and library() else ""
+    fused = ", fused layers" if chosen.device == "cpu" and library() else ""
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return about | {"versions": versions, "plan": f"{how}{fused}"}
+    return about | {"versions": versions, "plan": f"{chosen}{fused}"}
 
 
-def loop(how: Plan, quick: bool) -> Iterator[Figure]:
+def loop(chosen: Plan, quick: bool) -> Iterator[Figure]:
     """Images a second of the lesson's loop and of ours: same network, same batch of 64, same data, same optimiser."""
     started = time.perf_counter()
     steps, threads = QUICK_STEPS if quick else STEPS, torch.get_num_threads()
     recipe = MNIST.recipe("lesson").but(learning_rate=1e-3, epochs=1)  # at the lesson's own some seeds compute zeros
-    model = lesson.mnist_cnn().to(how.device)
+    model = lesson.mnist_cnn().to(chosen.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     loader = DataLoader(lesson.mnist_data()[0], batch_size=recipe.batch_size, shuffle=True)
     splits = load_splits(MNIST, recipe.but(share=4 * steps * recipe.batch_size / 48_000))
@@ -67,9 +69,9 @@ def loop(how: Plan, quick: bool) -> Iterator[Figure]:
         for name, count in lessons.items():
             torch.set_num_threads(count)
             clock = time.perf_counter()
-            lesson.train(model, itertools.islice(loader, steps), optimizer, how.device)
+            lesson.train(model, itertools.islice(loader, steps), optimizer, chosen.device)
             rates[name].append(steps * recipe.batch_size / (time.perf_counter() - clock))
-        rates["ours"].append(len(splits.train) / _train(Run(MNIST, recipe, plan=how), splits)[0])
+        rates["ours"].append(len(splits.train) / _train(Run(MNIST, recipe, plan=chosen), splits)[0])
         if pair < 0:
             warm = time.perf_counter() - started
             rates = {name: [] for name in rates}
@@ -84,9 +86,9 @@ def loop(how: Plan, quick: bool) -> Iterator[Figure]:
     yield Figure("warm-up, not counted", f"{warm:.1f} s", {"seconds": warm})
 
 
-def layers(how: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
+def layers(chosen: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
     """A training step of each recipe with fused layers beside one with torch's own."""
-    if how.device != "cpu" or library() is None:
+    if chosen.device != "cpu" or library() is None:
         raise UsageError("layers are fused on a CPU only, if there is a C++ compiler")
     for task, name in ((MNIST, "lesson"), (MNIST, "sprint"), (MNIST, "best"), (ASL, "best")):
         recipe = task.recipe(name).but(epochs=1)
@@ -94,7 +96,7 @@ def layers(how: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
         times: dict[bool, list[float]] = {True: [], False: []}
         for pair in range(-1, QUICK_PAIRS if quick else PAIRS):
             for fuse in times:
-                seconds, run = _train(Run(task, recipe, plan=how, fuse=fuse), splits, most=10)
+                seconds, run = _train(Run(task, recipe, plan=chosen, fuse=fuse), splits, most=10)
                 times[fuse] += [seconds / run.steps_done] * (pair >= 0)
         middle = {fuse: statistics.median(values) for fuse, values in times.items()}
         ratio = statistics.median(torchs / ours for ours, torchs in zip(*times.values(), strict=True))
@@ -102,15 +104,15 @@ def layers(how: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
         yield Figure(f"a step of {name} on {task.title}", shown, {"ours": times[True], "torch": times[False]})
 
 
-def seeds(task: Task, recipe: Recipe, how: Plan, count: int, folder: Path | None = None) -> Iterator[Figure]:
+def seeds(task: Task, recipe: Recipe, chosen: Plan, count: int, folder: Path | None = None) -> Iterator[Figure]:
     """Seconds from data in memory to the trained network, and accuracy on the test images, over so many seeds."""
     splits, test = load_splits(task, recipe, folder=folder), load_test(task, folder=folder)
-    warm = _train(Run(task, recipe.but(epochs=1, share=0.1), plan=how), splits, most=20)[0]
+    warm = _train(Run(task, recipe.but(epochs=1, share=0.1), plan=chosen), splits, most=20)[0]
     times, accuracies = [], []
     for seed in range(count):
-        seconds, run = _train(Run(task, recipe, seed=seed, plan=how), splits)
+        seconds, run = _train(Run(task, recipe, seed=seed, plan=chosen), splits)
         times.append(seconds)
-        accuracies.append(measure(run.result, test, task, Plan(how.device, how.threads)).accuracy)  # float32
+        accuracies.append(measure(run.result, test, task, Plan(chosen.device, chosen.threads)).accuracy)  # float32
         print(f"  seed {seed}: {accuracies[-1]:.2%}, {seconds:.2f} s", file=sys.stderr, flush=True)
     mean, middle = statistics.fmean(accuracies), statistics.median(times)
     spread = f" ± {statistics.stdev(accuracies):.2%}" if count > 1 else ""
@@ -122,12 +124,14 @@ def seeds(task: Task, recipe: Recipe, how: Plan, count: int, folder: Path | None
     yield Figure("warm-up of 20 steps, not counted", f"{warm:.2f} s", {"seconds": warm})
 
 
-def epoch(task: Task, recipe: Recipe, how: Plan, folder: Path | None) -> Iterator[Figure]:
-    """Seconds of one epoch, where there is no time for whole trainings."""
+def epoch(task: Task, recipe: Recipe, chosen: Plan, folder: Path | None) -> Iterator[Figure]:
+    """Seconds of one epoch, judged by some of its steps, where there is no time for whole trainings."""
     splits = load_splits(task, recipe, folder=folder)
-    _train(Run(task, recipe, plan=how), splits, most=20)
-    seconds, _ = _train(Run(task, recipe.but(epochs=1), plan=how), splits)
-    what = f"one epoch of {recipe.epochs}, {len(splits.train):,} images"
+    _train(Run(task, recipe, plan=chosen), splits, most=20)
+    seconds, run = _train(Run(task, recipe, plan=chosen), splits, most=EPOCH_STEPS)
+    steps = math.ceil(len(splits.train) / recipe.batch_size)
+    what = f"one epoch of {recipe.epochs}, {len(splits.train):,} images, by {run.steps_done} of {steps} steps"
+    seconds *= steps / run.steps_done
     yield Figure(what, f"{seconds:.1f} s", {"seconds": seconds})
 
 
@@ -143,7 +147,7 @@ def _train(run: Run, splits: Splits, most: int | None = None) -> tuple[float, Ru
     return spent, run
 
 
-def sections(options: argparse.Namespace, how: Plan) -> Iterator[tuple[str, str, Callable[[], Iterator[Figure]]]]:
+def sections(options: argparse.Namespace, chosen: Plan) -> Iterator[tuple[str, str, Callable[[], Iterator[Figure]]]]:
     """Name, title and work of each section that was asked for."""
     quick = options.quick
 
@@ -152,13 +156,13 @@ def sections(options: argparse.Namespace, how: Plan) -> Iterator[tuple[str, str,
 
     signs = ASL.recipe("best")
     work = {
-        "loop": ("The lesson's MNIST network, batches of 64", lambda: loop(how, quick)),
-        "layers": ("Fused layers beside torch's own", lambda: layers(how, quick, options.data)),
-        "sprint": ("MNIST, recipe sprint", lambda: seeds(MNIST, MNIST.recipe("sprint"), how, count("sprint", 3))),
-        "best": ("MNIST, recipe best", lambda: epoch(MNIST, MNIST.recipe("best"), how, None) if quick
-                 else seeds(MNIST, MNIST.recipe("best"), how, count("best", 0))),
-        "asl": ("Sign Language MNIST, recipe best", lambda: epoch(ASL, signs, how, options.data) if quick
-                else seeds(ASL, signs, how, count("asl", 0), options.data)),
+        "loop": ("The lesson's MNIST network, batches of 64", lambda: loop(chosen, quick)),
+        "layers": ("Fused layers beside torch's own", lambda: layers(chosen, quick, options.data)),
+        "sprint": ("MNIST, recipe sprint", lambda: seeds(MNIST, MNIST.recipe("sprint"), chosen, count("sprint", 3))),
+        "best": ("MNIST, recipe best", lambda: epoch(MNIST, MNIST.recipe("best"), chosen, None) if quick
+                 else seeds(MNIST, MNIST.recipe("best"), chosen, count("best", 0))),
+        "asl": ("Sign Language MNIST, recipe best", lambda: epoch(ASL, signs, chosen, options.data) if quick
+                else seeds(ASL, signs, chosen, count("asl", 0), options.data)),
         "answers": ("One picture read, on one thread", lambda: answers(quick)),
         "loading": ("Loading", lambda: loading(options.data)),
     }  # fmt: skip
@@ -182,15 +186,15 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"there is no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
     try:
-        how = plan(options.device, options.threads, options.precision, calibrate=True)
+        chosen = plan(options.device, options.threads, options.precision, calibrate=True)
     except UsageError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
-    about = machine(how)
+    about = machine(chosen)
     for name, value in about.items():
         print(f"{name:<14}{value}")
     kept = {"machine": about, "quick": options.quick, "figures": {}}
-    for name, title, work in sections(options, how):
+    for name, title, work in sections(options, chosen):
         print(f"\n{title}\n{'-' * 90}", flush=True)
         figures = []
         try:

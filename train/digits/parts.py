@@ -16,7 +16,7 @@ SURROUNDED = 16
 # None of them has a point from which two strokes are met in more than 14 directions; spirals of 1.75 turns and more do
 WOUND = 17
 REACH = 20  # pixels that a ray goes
-SIDE = 28 + 2 * REACH  # of a picture with a margin that no ray leaves
+WITH_MARGIN = 28 + 2 * REACH  # of a picture with a margin that no ray leaves
 MIDDLES = np.stack(np.meshgrid(np.arange(8, 21, 2), np.arange(8, 21, 2)), axis=-1).reshape(-1, 2)
 
 
@@ -27,7 +27,7 @@ def rays_from(points: np.ndarray) -> np.ndarray:
         np.round(points[:, axis, None, None] + turn(angles)[:, None] * along).astype(np.intp) + REACH
         for axis, turn in ((0, np.cos), (1, np.sin))
     )
-    return y * SIDE + x
+    return y * WITH_MARGIN + x
 
 
 FROM_MIDDLES = rays_from(MIDDLES)
@@ -40,7 +40,7 @@ def unlike_digits(seen: np.ndarray) -> bool:
 
 def strokes_met(seen: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """How many strokes each ray meets on its way out: (P, RAYS). Ink that its point lies in does not count."""
-    inked = np.zeros((SIDE, SIDE), bool)
+    inked = np.zeros((WITH_MARGIN, WITH_MARGIN), bool)
     inked[REACH:-REACH, REACH:-REACH] = seen > INK
     met = inked.ravel()[rays]
     return np.count_nonzero(met[:, :, 1:] > met[:, :, :-1], axis=2)

@@ -1,7 +1,7 @@
 """What fused layers compute, forward and backward, by the C++ in `native`. Feature maps are channels_last."""
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from train.fast.library import call, library
 
@@ -108,13 +108,13 @@ class Dropping(torch.autograd.Function):
     """Dropout: what is dropped follows from a seed, and so need not be kept for the way back."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, probability: float) -> Tensor:
-        ctx.probability, ctx.seed = probability, int(torch.empty((), dtype=torch.int64).random_())
+    def forward(ctx, x: Tensor, probability: float, generator: Generator | None = None) -> Tensor:
+        ctx.probability, ctx.seed = probability, int(torch.empty((), dtype=torch.int64).random_(generator=generator))
         return _dropped(x, probability, ctx.seed)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return _dropped(grad, ctx.probability, ctx.seed), None
+        return _dropped(grad, ctx.probability, ctx.seed), None, None
 
 
 def _dropped(x: Tensor, probability: float, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from train.fast.functions import Dropping, FirstConvolution, Linear, Normalisation, Winograd, product_type
@@ -217,12 +217,13 @@ class NormRelu(Fused):
 
 
 class Dropout(Fused):
-    """Values set to zero at random, the others scaled up: same shape. What stays follows from torch's generator."""
+    """Values set to zero at random, the others scaled up: same shape. What stays follows from a generator's number."""
 
     def __init__(self, dropout: nn.Dropout):
         super().__init__()
         self.dropout = dropout
+        self.generator: Generator | None = None  # torch's own, unless one is given
 
     def forward(self, x: Tensor) -> Tensor:
         at_random = self.dropout.training and 0 < self.dropout.p < 1
-        return Dropping.apply(x, self.dropout.p) if at_random else self.dropout(x)
+        return Dropping.apply(x, self.dropout.p, self.generator) if at_random else self.dropout(x)

@@ -74,14 +74,14 @@ def _as_maps(values: Tensor) -> Tensor:
 
 
 def has_dropout(model: nn.Module) -> bool:
-    """Whether the network throws dropout in training."""
+    """Whether the network has dropout to apply in training."""
     return any(isinstance(layer, DROPOUTS) and layer.p > 0 for layer in model.modules())
 
 
 def throws(
     model: nn.Module, about: Metadata, pixels: Tensor, count: int = 50, seed: int = 0, rate: float | None = None
 ) -> Tensor:
-    """The answers to one picture (C, H, W) uint8 with dropout as in training, thrown anew `count` times.
+    """The answers to one picture (C, H, W) uint8 with dropout as in training, drawn anew `count` times.
 
     Everything else is as in evaluation. `rate` replaces the layers' own; a network without dropout gets it before
     its last fully connected layer. Returns probabilities (count, classes).

@@ -10,7 +10,7 @@ from train.fast import is_fused, quickest
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.networks import build
-from train.learn.randomness import DrawnFrom
+from train.learn.randomness import DrawnFrom, drawing_from
 from train.learn.workers import ALONE, Workers
 from train.task import Recipe, Task, UsageError
 
@@ -52,6 +52,9 @@ class Run:
         forward = quickest(self.model, fuse=fuse, compile=recipe.compile)
         self.fused = is_fused(forward)
         self.layers = "fused" if self.fused else "compiled" if hasattr(forward, "_orig_mod") else "torch"
+        self.generator = None if plan.device.startswith("cuda") else Generator()  # a GPU's own is seeded for each step
+        if plan.device == "cpu" and self.layers != "compiled":
+            forward = drawing_from(forward, self.generator)
         self.forward = workers.averaging(forward)
         self.steps_done = 0
         self.ends_at = (

@@ -36,7 +36,7 @@ class TrainingStep:
         self.count = 0  # of these images
         self.batch = torch.zeros(run.recipe.batch_size, dtype=torch.int64, device=device)
         self.decay = torch.zeros((), device=device) if run.recorded else 0.0  # what the moving average keeps
-        self.generator = None if self.on_gpu else Generator()
+        self.generator = run.generator
         self.parameters = [p for group in run.optimizer.param_groups for p in group["params"]]
         self.stream = torch.cuda.Stream(device) if self.on_gpu and run.recorded else None
         self.precision = precision(run.plan)
@@ -150,7 +150,7 @@ class TrainingStep:
         inputs, labels = self._inputs(batch), self.images.labels.index_select(0, batch)
         with self.precision, self.drawing or contextlib.nullcontext():
             scores = run.forward(inputs)
-        if self.drawing and not self.drawing.drew:  # nothing in this network is random: its steps are spared the watch
+        if self.drawing and not self.drawing.drew:  # nothing else in it is random: the next steps are spared the watch
             self.drawing = None
         loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
         for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of ceremony

@@ -14,7 +14,7 @@ from train.render.scene import Stage
 from train.render.vary import grounds, render
 
 TRAIN, TEST = 210, 40  # pictures a letter
-SIDE = 112  # pixels that a picture is drawn with before the hand is cut out
+DRAWN_SIDE = 112  # pixels that a picture is drawn with before the hand is cut out
 STEP = 8  # of grey: fewer steps pack better, and 28 x 28 photos have no more
 
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(options.seed)
-    stage = Stage(SIDE)
+    stage = Stage(DRAWN_SIDE)
     parts = {name: pictures(count, stage, rng) for name, count in (("train", TRAIN), ("test", TEST))}
     options.out.parent.mkdir(exist_ok=True)
     arrays = {f"{part}_pixels": pixels for part, (pixels, _) in parts.items()}

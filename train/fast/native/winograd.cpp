@@ -6,6 +6,7 @@
 
 constexpr int64_t STRIP = 24;  // tiles worked on at a time, so that their points stay in the cache
 constexpr int64_t GROUP = 96;  // tiles after which the filters' gradients are summed
+constexpr float NOISE = 5e-7f;  // of the largest point: the rounding error of sums in float32
 
 // The filters' points as the second matrix of products that are summed over `from` channels. Channels and taps of a
 // filter are `strides` apart: those summed over, the others, taps. To be called within a parallel region.
@@ -185,6 +186,16 @@ static void winograd(const T* x, const float* filters, const float* bias, T* out
     }
 }
 
+static Floats size(Floats x) { return x < 0 ? -x : x; }
+
+// A weight that bears on nothing in this batch has a gradient of zero. Sums of points give their rounding error instead,
+// and Adam's step for that may be as long as for a gradient. So what is below their rounding becomes zero.
+static void clear_noise(const Floats* points, Floats* g) {
+    Floats most = {};
+    for (int q = 0; q < POINTS; q++) most = size(points[q]) > most ? size(points[q]) : most;
+    for (int tap = 0; tap < 9; tap++) g[tap] = size(g[tap]) < most * NOISE ? Floats{} : g[tap];
+}
+
 template <class T>
 static void winograd_backward(const T* x, const T* grad, const uint8_t* places, const float* filters, T* grad_x,
                               float* grad_filters, float* grad_bias, const Layer& layer, int64_t channel_stride,
@@ -212,6 +223,7 @@ static void winograd_backward(const T* x, const T* grad, const uint8_t* places, 
                 Floats points[POINTS], g[9];
                 for (int q = 0; q < POINTS; q++) points[q] = sum((q * inputs + c) * width + b);
                 turned<FilterGradients>(points, g);
+                clear_noise(points, g);
                 float* to = grad_filters + block_start(b, outputs) * inputs * 9 + c * channel_stride;
                 for (int tap = 0; tap < 9; tap++)
                     for (int lane = 0; lane < LANES; lane++) to[lane * inputs * 9 + tap * tap_stride] = g[tap][lane];
