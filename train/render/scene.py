@@ -1,8 +1,13 @@
 """Pictures of the posed hand, drawn by VTK without a display."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+
+with suppress(ImportError):
+    import triton  # noqa: F401 - torch wants it for training, and a process that loads it after VTK ends there and then
+
 import vtk
 from PIL import Image
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
