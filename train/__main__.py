@@ -73,11 +73,16 @@ def _options(arguments: list[str]) -> argparse.Namespace:
                         "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
     parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo network: "
                         "a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
-    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and signer")
+    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
+                        "signer, but all whose box is given")  # fmt: skip
     parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
     parser.add_argument("--features", type=Path, metavar="FILE", help="with --photos: keep what the backbone made of "
                         "them there, or take it from there")  # fmt: skip
+    parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
+                        "python -m train.hands.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
+    parser.add_argument("--tune", type=float, default=0.0, metavar="EPOCHS", help="with --photos: then tune the "
+                        "backbone's last blocks, too (train/hands/tune.py)")  # fmt: skip
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
@@ -97,9 +102,11 @@ def _summary(arguments: list[str]) -> int:
 
 def _train_photos(options: argparse.Namespace) -> int:
     from train.hands import fit_photos
-    from train.hands.agree import Agreement
+    from train.hands.agree import Agreement, by_boxes, kept_boxes
+    from train.hands.finder import shipped_finder
     from train.hands.networks import HandBackbone
     from train.hands.photos import at_most, list_photos, load_crops
+    from train.hands.tune import tune
 
     recipe = _photo_recipe(options)
     options.seed = recipe.seed if options.seed is None else options.seed
@@ -116,14 +123,15 @@ def _train_photos(options: argparse.Namespace) -> int:
         photographed = [group for group in features.groups if group]
         watch = fit_photos.to_watch(photographed, options.leave_out, seed=options.seed)
     else:
-        crops = load_crops(photos, Agreement.shipped(), beside=fit_photos.BESIDE, seed=options.seed)
+        where = by_boxes(kept_boxes(options.boxes)) if options.boxes else Agreement.shipped()
+        crops = load_crops(photos, where, beside=fit_photos.BESIDE, seed=options.seed)
         watch = fit_photos.to_watch(crops.groups, options.leave_out, seed=options.seed)
         features = fit_photos.extract_features(
             backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed
         )
         if options.features:
             fit_photos.save_features(options.features, features)
-    splits = fit_photos.splits_of(features, watch)
+    splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
     run = fit_photos.start(recipe, plan, options.seed, head)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
@@ -134,6 +142,10 @@ def _train_photos(options: argparse.Namespace) -> int:
     _introduce(run, splits)
     if not learn(run, splits, partial, metadata):
         return STOPPED
+    if options.tune:
+        tune(backbone, run.result, shipped_finder().closer, features, watch, epochs=options.tune, seed=options.seed)
+        splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
+        notes |= {"tuned_epochs": options.tune}
     hands = fit_photos.about_network()
     metadata = metadata.but(
         network=hands.network,

@@ -18,6 +18,7 @@ from train.hands.boxes import Box, iou
 from train.hands.eyes import Look
 from train.hands.networks import FEATURES, HandBackbone
 from train.hands.palm_body import PalmBody
+from train.learn import checkpoint
 
 VIEW_SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of it to each answer of the first look
@@ -81,6 +82,11 @@ class HandFinder(nn.Module):
         The box is the middle's distance from the view's, and the logarithms of width and height, in halves of the view.
         """
         return self.closer(self.backbone()(x))
+
+
+def shipped_finder() -> HandFinder:
+    """The finder of checkpoints/. Raises CheckpointError."""
+    return checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]
 
 
 @dataclass(frozen=True)
