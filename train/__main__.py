@@ -76,13 +76,12 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
                         "signer, but all whose box is given")  # fmt: skip
     parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
-    parser.add_argument("--features", type=Path, metavar="FILE", help="with --photos: keep what the backbone made of "
-                        "them there, or take it from there")  # fmt: skip
+    parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
+                        "keep what the backbone made of them there, or take it from there; from several files, which "
+                        "other seeds made, together")  # fmt: skip
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
                         "python -m train.hands.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
-    parser.add_argument("--tune", type=float, default=0.0, metavar="EPOCHS", help="with --photos: then tune the "
-                        "backbone's last blocks, too (train/hands/tune.py)")  # fmt: skip
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
     parser.add_argument("--out", type=Path, help="checkpoint to write (default: in checkpoints/)")
@@ -103,10 +102,8 @@ def _summary(arguments: list[str]) -> int:
 def _train_photos(options: argparse.Namespace) -> int:
     from train.hands import fit_photos
     from train.hands.agree import Agreement, by_boxes, kept_boxes
-    from train.hands.finder import shipped_finder
     from train.hands.networks import HandBackbone
     from train.hands.photos import at_most, list_photos, load_crops
-    from train.hands.tune import tune
 
     recipe = _photo_recipe(options)
     options.seed = recipe.seed if options.seed is None else options.seed
@@ -116,10 +113,13 @@ def _train_photos(options: argparse.Namespace) -> int:
     plan = _plan(options, options.device, None, partial)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     photos = at_most(photos, options.per_letter) if options.per_letter else photos
+    missing = [file for file in options.features if not file.exists()]
+    if missing and len(options.features) > 1:
+        raise UsageError(f"there is no file {missing[0]}: of several --features each must have been made before")
     print(f"{len(photos):,} photos; {plan}")
     backbone = HandBackbone().load_pretrained()
-    if options.features and options.features.exists():
-        features = fit_photos.load_features(options.features)
+    if options.features and all(file.exists() for file in options.features):
+        features = fit_photos.joined([fit_photos.load_features(file) for file in options.features])
         photographed = [group for group in features.groups if group]
         watch = fit_photos.to_watch(photographed, options.leave_out, seed=options.seed)
     else:
@@ -130,7 +130,7 @@ def _train_photos(options: argparse.Namespace) -> int:
             backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed
         )
         if options.features:
-            fit_photos.save_features(options.features, features)
+            fit_photos.save_features(options.features[0], features)
     splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
     run = fit_photos.start(recipe, plan, options.seed, head)
@@ -142,10 +142,6 @@ def _train_photos(options: argparse.Namespace) -> int:
     _introduce(run, splits)
     if not learn(run, splits, partial, metadata):
         return STOPPED
-    if options.tune:
-        tune(backbone, run.result, shipped_finder().closer, features, watch, epochs=options.tune, seed=options.seed)
-        splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
-        notes |= {"tuned_epochs": options.tune}
     hands = fit_photos.about_network()
     metadata = metadata.but(
         network=hands.network,
@@ -164,7 +160,9 @@ def _train_photos(options: argparse.Namespace) -> int:
     )
     partial.unlink(missing_ok=True)
     result = result or judge(scores_of(run.result, splits.validation, HANDS, run.plan), splits.validation.labels)
-    where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else "photos set aside"
+    # of photos set aside from the looks of one seed, those of others may have been learned from
+    where = "photos set aside" if len(options.features) < 2 else "photos that were partly learned from"
+    where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else where
     print(f"{result.correct:,} of {result.count:,} {where} right, {result.accuracy:.2%}. Saved in {out}")
     return 0
 

@@ -20,6 +20,7 @@ from train.hands.fit_photos import (
     Features,
     about_network,
     assembled,
+    joined,
     load_features,
     pooled_features,
     splits_of,
@@ -32,7 +33,6 @@ from train.hands.networks import HandBackbone, HandHead
 from train.hands.no_hands import no_hand
 from train.hands.photos import RENDERED, Photo, at_most, list_photos, place_beside
 from train.hands.reader import SignReader
-from train.hands.tune import tune
 from train.learn import checkpoint
 from train.learn.fit import fit
 from train.task import HANDS, Recipe, UsageError
@@ -49,7 +49,6 @@ class Lesson:
     seed: int
     head: HandHead | None = None  # to go on from
     keep: Path | None = None  # folder for the networks
-    tuning: float = 0.0  # epochs, of the backbone's last blocks
 
     @cached_property
     def pooled(self) -> Features:
@@ -62,14 +61,9 @@ class Lesson:
         if file and file.exists():
             return SignReader(file)
         run = start(self.recipe, plan("cpu"), self.seed, self.head)
-        watch, backbone = to_watch(self.features.groups, groups), HandBackbone().load_pretrained()
-        for _ in fit(run, splits_of(self.pooled, watch)):
+        for _ in fit(run, splits_of(self.pooled, to_watch(self.features.groups, groups))):
             pass
-        if self.tuning:
-            tune(
-                backbone, run.result, shipped_finder().closer, self.features, watch, epochs=self.tuning, seed=self.seed
-            )
-        network, about = assembled(run, backbone), about_network()
+        network, about = assembled(run, HandBackbone().load_pretrained()), about_network()
         if file:
             checkpoint.save(file, network, about, half=True)
         return SignReader.of(network, about, shipped_finder())
@@ -101,14 +95,14 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; a JSON object for each group left out, and their mean."""
     parser = argparse.ArgumentParser(prog="python -m train.hands.evaluate", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="of photos, as for training")
-    parser.add_argument("--features", type=Path, required=True, help="what training kept with --features")
+    parser.add_argument("--features", type=Path, action="append", required=True, metavar="FILE",
+                        help="what training kept with --features; repeatable")  # fmt: skip
     parser.add_argument("--leave-out", action="append", required=True, metavar="GROUP,...",
                         help="people not to learn from, and then to read; once for each training")  # fmt: skip
     parser.add_argument("--start", type=Path, help="a network to go on from; it must not know these people")
     parser.add_argument("--per-letter", type=int, default=1000, help="read at most so many photos of each letter")
     parser.add_argument("--no-renders", action="store_true", help="learn from no rendered hands")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the networks there, or take them from there")
-    parser.add_argument("--tune", type=float, default=0.0, metavar="EPOCHS", help="of the backbone's last blocks")
     parser.add_argument("--lr", type=float, help="learning rate at its peak; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -121,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _leave_out(options: argparse.Namespace) -> None:
-    features = load_features(options.features)
+    features = joined([load_features(file) for file in options.features])
     if options.no_renders:
         features = without_groups(features, [RENDERED])
     photos = [photo for folder in options.folders for photo in list_photos(folder)]
@@ -129,7 +123,7 @@ def _leave_out(options: argparse.Namespace) -> None:
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
     recipe = HANDS.recipe("photos").but(learning_rate=options.lr)
-    lesson, accuracies = Lesson(features, recipe, options.seed, head, options.keep, options.tune), {}
+    lesson, accuracies = Lesson(features, recipe, options.seed, head, options.keep), {}
     for number, names in enumerate(options.leave_out):
         groups = names.split(",")
         reader = lesson.without(groups)

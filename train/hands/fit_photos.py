@@ -34,14 +34,15 @@ BATCH = 64
 # were learned from, and would make the network too sure of strangers' hands.
 TEMPERATURE = 0.8
 UNSURE_BELOW = 0.7  # strangers' hands read with less confidence are read right 64 % of the time
-REFUSE_BELOW = 0.2  # and with less than this hardly ever
+REFUSE_BELOW = 0.15  # and with less than this hardly ever
 
 
 @dataclass(frozen=True)
 class Features:
     """What the backbone's trunk makes of N crops: of M varied ones (M, 192, 6, 6) and P plain ones, both float16.
 
-    Or what the head gets of them, (M, 5760): see `pooled_features`.
+    Or what the head gets of them, (M, 5760): see `pooled_features`. The maps are kept as they take no more room, and
+    what comes after the trunk may change.
     """
 
     varied: Tensor
@@ -83,6 +84,19 @@ def extract_features(
     plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
     plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
     return Features(varied, varied_of, plain, plain_of, labels, groups)
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """All looks of several, which may be at the same crops."""
+    starts = [sum(len(one.labels) for one in parts[:number]) for number in range(len(parts))]
+    return Features(
+        torch.cat([one.varied for one in parts]),
+        torch.cat([one.varied_of + start for one, start in zip(parts, starts, strict=True)]),
+        torch.cat([one.plain for one in parts]),
+        torch.cat([one.plain_of + start for one, start in zip(parts, starts, strict=True)]),
+        torch.cat([one.labels for one in parts]),
+        tuple(group for one in parts for group in one.groups),
+    )
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ FEATURES = 1152
 ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no hand
 OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
 POOLED = 5 * FEATURES  # what the head gets for a crop
-LAST = 14  # the first of the backbone's blocks that may be tuned with the head
+LAST = 14  # the first of the backbone's last blocks
 # kernel, feature maps, stride of the first, expansion, blocks
 STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),
           (5, 192, 2, 6, 4))  # fmt: skip

@@ -16,7 +16,7 @@ from train.hands.boxes import Box, iou
 from train.hands.crop import CONTEXT, LONGEST, box_without_finder, crop
 from train.hands.eyes import Eyes
 from train.hands.finder import MAYBE, HandFinder, first_look, second_look
-from train.hands.networks import ANSWERS, HandReader, pooled
+from train.hands.networks import ANSWERS, OTHER, HandReader, pooled
 from train.hands.places import APART, parts
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
@@ -31,6 +31,7 @@ ASKED = 0.5  # the finder's score from which a further place in the picture is s
 DOUBTFUL = 0.5  # sureness under which other places are looked at
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
+OTHER_HANDS = -1.0  # added to the score of "a hand that shows none": people seldom show one here, training often did
 TWO = 0.9  # sureness from which two places are two hands
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
@@ -74,6 +75,7 @@ class SignReader:
         self.finder.share(self.look, Eyes(finder))
         labels = list(about.labels)
         self.letters = [labels.index(letter) for letter in labels if letter in LETTERS]
+        self.prior = torch.tensor([OTHER_HANDS if label == ANSWERS[OTHER] else 0.0 for label in labels])
         self.other, self.nothing = (labels.index(a) if a in labels else None for a in ANSWERS[len(LETTERS) :])
 
     def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
@@ -166,7 +168,7 @@ class SignReader:
 
     def shares(self, scores: Tensor) -> np.ndarray:
         """Calibrated probabilities (N, answers) of scores (N, answers)."""
-        return (scores / self.about.temperature).softmax(1).numpy()
+        return ((scores + self.prior) / self.about.temperature).softmax(1).numpy()
 
     def _heat(self, crops: np.ndarray) -> list[np.ndarray]:
         """Where the answer comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
