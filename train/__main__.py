@@ -120,8 +120,8 @@ def _train_photos(options: argparse.Namespace) -> int:
     backbone = HandBackbone().load_pretrained()
     if options.features and all(file.exists() for file in options.features):
         features = fit_photos.joined([fit_photos.load_features(file) for file in options.features])
-        photographed = [group for group in features.groups if group]
-        watch = fit_photos.to_watch(photographed, options.leave_out, seed=options.seed)
+        photographed = max(number for number, group in enumerate(features.groups, 1) if group)  # drawn ones come last
+        watch = fit_photos.to_watch(features.groups[:photographed], options.leave_out, seed=options.seed)
     else:
         where = by_boxes(kept_boxes(options.boxes)) if options.boxes else Agreement.shipped()
         crops = load_crops(photos, where, beside=fit_photos.BESIDE, seed=options.seed)
