@@ -11,16 +11,20 @@ from train.learn.augment import uniform
 FAR_OFF = 0.2  # share of crops that may lie twice as far from the hand's middle
 
 
-def hands(images: Tensor, generator: Generator) -> Tensor:
+def hands(images: Tensor, generator: Generator, simulated: float = 1.0) -> Tensor:
     """Varied crops (N, 3, 192, 192) from stored crops (N, 4, 256, 256), red, green, blue and alpha in 0..1.
 
-    Cut-out hands (alpha below 1) get a ground: another picture's corner, a colour or a gradient.
+    Cut-out hands (alpha below 1) get a ground: another picture's corner, a colour or a gradient. A share of the crops,
+    `simulated`, is as another camera in another light would have taken them; the others keep their colours.
     """
     crops = varied_crops(images, generator)
     colours, alpha = crops[:, :3], crops[:, 3:]
     if bool((images[:, 3].amin((1, 2)) < 0.5).any()):
         colours = colours * alpha + grounds(images, generator) * (1 - alpha)
-    return occluded(photographed(colours, generator), generator).clamp(0, 1)
+    if simulated > 0:
+        retaken = _random(len(images), 1, 1, 1, like=images, generator=generator) < simulated
+        colours = torch.where(retaken, photographed(colours, generator), colours)
+    return occluded(colours, generator).clamp(0, 1)
 
 
 def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:

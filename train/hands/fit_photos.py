@@ -34,7 +34,7 @@ BATCH = 64
 # were learned from, and would make the network too sure of strangers' hands.
 TEMPERATURE = 0.8
 UNSURE_BELOW = 0.7  # strangers' hands read with less confidence are read right 64 % of the time
-REFUSE_BELOW = 0.15  # and with less than this hardly ever
+REFUSE_BELOW = 0.2  # and with less than this hardly ever
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class Features:
 
 def extract_features(
     backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
-    tell: Callable[[str], None] = print,
+    simulated: float = 1.0, tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
     """The trunk's maps of varied crops, and of those to watch as they are. About 20 ms a look on a CPU core.
 
     Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
-    looks in proportion to n ** 0.4.
+    looks in proportion to n ** 0.4. `simulated` is the share of looks through a simulated camera.
     """
     if plan.device == "cpu":
         keep_freed_memory()
@@ -79,7 +79,7 @@ def extract_features(
         return torch.cat(parts) if parts else torch.zeros(0, *MAPS).half()
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
-    varied = of(varied_of, lambda pictures, _: hands(pictures, generator))  # mixed: grounds are neighbours'
+    varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))  # mixed: grounds are neighbours'
     grounds = _grounds(seed)
     plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
     plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
