@@ -76,8 +76,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
                         "signer, but all whose box is given")  # fmt: skip
     parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
-    parser.add_argument("--simulated", type=float, default=1.0, metavar="SHARE", help="with --photos: of looks as another "
-                        "camera in another light would take them, 0 to 1 (default 1)")  # fmt: skip
+    parser.add_argument("--simulated", type=float, default=1.0, metavar="SHARE", help="with --photos: of looks as by "
+                        "another camera in another light, 0 to 1 (default 1)")  # fmt: skip
     parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
                         "keep what the backbone made of them there, or take it from there; from several files, which "
                         "other seeds made, together")  # fmt: skip

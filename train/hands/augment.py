@@ -22,8 +22,11 @@ def hands(images: Tensor, generator: Generator, simulated: float = 1.0) -> Tenso
     if bool((images[:, 3].amin((1, 2)) < 0.5).any()):
         colours = colours * alpha + grounds(images, generator) * (1 - alpha)
     if simulated > 0:
-        retaken = _random(len(images), 1, 1, 1, like=images, generator=generator) < simulated
-        colours = torch.where(retaken, photographed(colours, generator), colours)
+        retaken = photographed(colours, generator)
+        if simulated < 1:
+            chosen = _random(len(images), 1, 1, 1, like=images, generator=generator) < simulated
+            retaken = torch.where(chosen, retaken, colours)
+        colours = retaken
     return occluded(colours, generator).clamp(0, 1)
 
 
