@@ -34,7 +34,7 @@ def some_features(groups=("ann", "bob"), each=32) -> Features:
     labels = torch.arange(2 * each) % 2
     maps = torch.rand(2 * each, 192, 6, 6, generator=generator) * 0.1 + labels.view(-1, 1, 1, 1)
     of = torch.arange(2 * each)
-    return Features(maps.half(), of, maps.half(), of, labels, tuple(g for g in groups for _ in range(each)))
+    return Features(maps.half(), of, maps.half(), of.clone(), labels, tuple(g for g in groups for _ in range(each)))
 
 
 def test_rendered_hands_are_photos_with_their_boxes(rendered):
@@ -121,6 +121,7 @@ def test_skin_is_named_by_its_lightness(colour, name):
     picture = Image.new("RGB", (60, 60), (0, 0, 255))
     picture.paste(colour, (10, 10, 50, 50))
     assert tone(skin_angle(picture, (10, 10, 50, 50))) == name
+    assert skin_angle(picture.convert("L"), (10, 10, 50, 50)) is None
 
 
 def test_people_left_out_are_read_by_a_network_that_never_saw_them(tmp_path, capsys, monkeypatch):

@@ -122,7 +122,8 @@ def _leave_out(options: argparse.Namespace) -> None:
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
-    recipe = HANDS.recipe("photos").but(learning_rate=options.lr)
+    recipe = HANDS.recipe("photos")
+    recipe = recipe.but(learning_rate=options.lr) if options.lr else recipe
     lesson, accuracies = Lesson(features, recipe, options.seed, head, options.keep), {}
     for number, names in enumerate(options.leave_out):
         groups = names.split(",")

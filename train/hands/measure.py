@@ -17,8 +17,9 @@ from train.task import LETTERS
 
 OTHER_HAND = "sign.other"  # the code of the answer "a hand, but none of the 24 letters"
 LETTER = re.compile(r"\b[A-Y]\b")
+GREY = 3.0  # b* up to which a colour is no skin's
 # Individual typology angles, in degrees, from which skin is called so (Del Bino and Bernerd, 2013), lightest first.
-TONES = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -91}
+TONES = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -90}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Answered:
     why: str = ""  # the code of what was said beside the answer, or instead
     light: float = 0.0  # 0..1, how bright the photo is on average
     box: Box | None = None  # of the hand, in the photo's pixels
-    skin: float | None = None  # individual typology angle of the hand, degrees; None where no hand was found
+    skin: float | None = None  # individual typology angle of the hand, degrees; None where it cannot be told
 
     @classmethod
     def by(cls, reading: Reading, photo: Photo, picture: Image.Image) -> "Answered":
@@ -70,10 +71,11 @@ def _open(photo: Photo, longest: int) -> Image.Image | None:
         return None
 
 
-def skin_angle(picture: Image.Image, box: Box) -> float:
+def skin_angle(picture: Image.Image, box: Box) -> float | None:
     """The individual typology angle of the median colour in the middle of a hand's box, in degrees: high is light.
 
-    The arc tangent of (L* - 50) / b* in CIELAB (Chardon et al., 1991). Light and white balance go into it, too.
+    The arc tangent of (L* - 50) / b* in CIELAB (Chardon et al., 1991). Light and white balance go into it, too; None
+    where the colour is grey or bluish, as no skin is.
     """
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     wide, high = (max((box[i + 2] - box[i]) / 6, 1) for i in (0, 1))
@@ -84,7 +86,8 @@ def skin_angle(picture: Image.Image, box: Box) -> float:
     colour = np.median(np.asarray(middle).reshape(-1, 3), axis=0) / 255
     light = np.where(colour > 0.04045, ((colour + 0.055) / 1.055) ** 2.4, colour / 12.92)
     y_of, z_of = np.cbrt([light @ (0.2126, 0.7152, 0.0722), light @ (0.0193, 0.1192, 0.9505) / 1.089])
-    return float(np.degrees(np.arctan2(116 * y_of - 66, 200 * (y_of - z_of))))
+    lightness, yellow = 116 * y_of - 16, 200 * (y_of - z_of)
+    return float(np.degrees(np.arctan((lightness - 50) / yellow))) if yellow > GREY else None
 
 
 def tone(angle: float) -> str:
@@ -120,7 +123,7 @@ def summary(answered: Sequence[Answered]) -> dict:
     if others:
         result |= {"others": len(others), "others_sure": sum(one.sure for one in others)}
     angles = [one.skin for one in answered if one.skin is not None]
-    if angles:
+    if len(angles) > len(answered) / 2:
         angle = float(np.median(angles))
         result |= {"skin": f"{tone(angle)} ({angle:.0f} degrees)"}
     if answered:
