@@ -193,7 +193,7 @@ class Guard:
         name = asked.get("name") if isinstance(asked, dict) else None
         # a Space's own name may stand before a tool's
         if call.get("method") == "tools/call" and not (isinstance(name, str) and name.endswith(self.tools)):
-            raise _Refused(404, Words("There is no such tool."))
+            raise _Refused(404, Words("There is no such tool.", code="guard.tool"))
 
     @contextmanager
     def _listening(self, scope: Scope, path: str):

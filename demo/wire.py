@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from starlette.exceptions import HTTPException
 
+from demo.page import words
 from demo.turns import Busy, Left
 from train.answer.reading import Reading
 from train.task import Message, UsageError
@@ -45,22 +46,30 @@ WENT_WRONG = Message("Something went wrong on the server. Its log says more.", c
 # ---- out
 
 
-def sentence(error: Exception | str) -> str:
-    """An error's message as a sentence: capital letter, full stop."""
-    words = str(error)
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")
+def message_of(error: Exception | Message) -> Message:
+    """What is said of an error to whoever asked, on a page or by the API: a Message that every language has.
+
+    Other messages are the command lines': they may name files of the server, and are its log's to keep.
+    """
+    message = getattr(error, "message", error)
+    if getattr(message, "code", "") in words("en"):
+        return message
+    log.warning("not told to a visitor: %s", message)
+    return WENT_WRONG
+
+
+def sentence(error: Exception | Message) -> str:
+    """An error's message as a sentence in English: capital letter, full stop."""
+    said = str(message_of(error))
+    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
 
 
 def refusal(error: Exception | Message, status: int | None = None) -> JSONResponse:
     """An error as the page takes it: the sentence in English, and the code and values to say it in another language."""
-    message = getattr(error, "message", error)
+    message = message_of(error)
     status = status or next((number for kind, number in STATUS.items() if isinstance(error, kind)), 400)
     return JSONResponse(
-        {
-            "error": sentence(message),
-            "code": getattr(message, "code", ""),
-            "values": getattr(message, "values", {}),
-        },
+        {"error": sentence(message), "code": message.code, "values": message.values},
         status,
         headers={"Retry-After": "5"} if status in (429, 503) else None,
     )

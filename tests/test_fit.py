@@ -42,6 +42,30 @@ def test_each_step_and_each_epoch_is_told():
     assert events[-2].progress == 1.0
 
 
+def test_a_run_that_is_to_end_earlier_lets_its_rate_fall_to_its_end():
+    run = Run(MNIST, SHORT.but(epochs=4, schedule="linear"))
+    rates, events = [], []
+    for event in fit(run, SMALL, every=0):
+        events.append(event)
+        rates.append(run.optimizer.param_groups[0]["lr"] / SHORT.learning_rate)
+        if run.steps_done == 4:
+            run.ends_at = 8  # within the second epoch of five steps
+    assert "".join(type(event).__name__[0] for event in events) == "SSSSSESSSE" and run.steps_done == 8
+    assert rates[:4] == pytest.approx([1, 19 / 20, 18 / 20, 17 / 20])  # as if it went on to the recipe's 20 steps
+    assert rates[6:9] == pytest.approx([3 / 8, 2 / 8, 1 / 8]) and events[-2].progress == 1.0
+    assert (events[-1].epoch, events[-1].seconds_left) == (2, 0)
+    assert list(fit(run, SMALL)) == []  # it has ended
+
+
+def test_a_run_whose_end_has_come_already_ends_with_a_look_at_what_it_learned():
+    run = Run(MNIST, SHORT)
+    kinds = []
+    for event in fit(run, SMALL, every=0):
+        kinds.append(type(event))
+        run.ends_at = min(run.ends_at, run.steps_done)
+    assert kinds == [Step, Epoch] and run.steps_done == 1
+
+
 def test_a_network_learns():
     last = list(fit(Run(MNIST, SHORT.but(epochs=6)), SMALL))[-1]
     assert isinstance(last, Epoch) and last.validation_accuracy > 0.9 > 0.4 > last.train_loss

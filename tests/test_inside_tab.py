@@ -177,6 +177,27 @@ def test_a_map_opens_what_made_it(desk):
     assert "layer=features" in desk.url and "map=" in desk.url
 
 
+def test_learning_begins_with_a_digit_that_the_lessons_network_misreads(desk):
+    open_at(desk, "station=convolution")
+    assert text(desk, ".answer-letter") == "5"
+    desk.locator(".inside .line [data-station=learning]").click()
+    desk.wait_for_selector(".inside .class[aria-pressed=true] >> text=9")
+    assert text(desk, ".answer-letter") == "3"
+    desk.wait_for_function("() => +document.querySelector('.inside .loss b').textContent > 0.7")
+    desk.get_by_role("button", name="10 steps").click()
+    desk.wait_for_function("() => document.querySelector('.inside .answer-letter').textContent === '9'", timeout=30_000)
+
+
+def test_what_somebody_drew_stays_for_learning(desk):
+    open_at(desk, "station=convolution")
+    desk.locator(".inside [data-do=clear]").first.click()
+    draw(desk, (0.5, 0.2), (0.5, 0.8))
+    desk.wait_for_function("() => document.querySelector('.inside .answer-letter').textContent === '1'")
+    desk.locator(".inside .line [data-station=learning]").click()
+    desk.wait_for_selector(".inside .class[aria-pressed=true]")
+    assert text(desk, ".answer-letter") == "1" and text(desk, ".class[aria-pressed=true]") == "1"
+
+
 def test_one_step_of_learning_raises_the_bar_and_is_undone(desk):
     open_at(desk, "station=learning&network=digits&label=3&rate=0.001")
     share = "() => document.querySelectorAll('.inside .body .bars-list .value')[3].textContent"

@@ -97,6 +97,22 @@ def test_nothing_jumps_while_the_page_loads_or_an_answer_comes(browser, app_url)
     context.close()
 
 
+def test_what_is_printed_from_a_dark_screen_is_dark_ink_on_light_paper(browser, app_url):
+    page = opened(browser, app_url, "draw", scheme="dark")
+    busy(page, "draw")
+    ink = """() => { const canvas = document.querySelector('.draw .ink');
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) return data[i]; }"""
+    paper = "() => getComputedStyle(document.querySelector('.draw .ink')).backgroundColor"
+    assert page.evaluate(ink) > 200
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(paper) == "rgb(255, 255, 255)"
+    page.wait_for_function(f"() => ({ink})() < 60")
+    page.emulate_media(media="screen", color_scheme="dark")
+    page.wait_for_function(f"() => ({ink})() > 200")
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("tab", READY)

@@ -85,13 +85,85 @@ def test_the_browsers_own_camera_is_shown_mirrored_and_sent_as_it_is(tab):
     start_camera(tab)
     answered(tab, 2)
     assert server.pictures[0].size == (480, 270)  # 1280 x 720, as was asked of the made-up camera
-    assert (
-        tab.locator(".signs video").evaluate("(film) => getComputedStyle(film).transform")
-        == "matrix(-1, 0, 0, 1, 0, 0)"
-    )
-    frame, picture = (tab.locator(f".signs .{name}").bounding_box() for name in ("box", "picture"))
-    right = picture["x"] + picture["width"] - frame["x"] - frame["width"]
-    assert right / picture["width"] == pytest.approx(80 / 480, abs=0.02)  # mirrored as the film is
+    assert film(tab) == MIRRORED
+    assert space_right_of_the_frame(tab) == pytest.approx(80 / 480, abs=0.02)  # mirrored as the film is
+
+
+MIRRORED = "matrix(-1, 0, 0, 1, 0, 0)"
+
+
+def film(page) -> str:
+    return page.locator(".signs video").evaluate("(film) => getComputedStyle(film).transform")
+
+
+def space_right_of_the_frame(page) -> float:
+    """As a share of the picture."""
+    frame, picture = (page.locator(f".signs .{name}").bounding_box() for name in ("box", "picture"))
+    return (picture["x"] + picture["width"] - frame["x"] - frame["width"]) / picture["width"]
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Mirrored"), ("zh-TW", "鏡像顯示")])
+def test_whether_the_picture_is_mirrored_is_chosen_and_remembered(page, language, name):
+    open_alone(page, language=language)
+    server = Server(page)
+    use = page.locator(".signs [data-do=camera]:not([data-hand])")
+    use.click()
+    answered(page, 2)
+    box = page.get_by_role("checkbox", name=name)
+    assert box.is_checked() and film(page) == MIRRORED
+    page.wait_for_timeout(300)  # the frame glides
+    box.uncheck()
+    assert film(page) == "none"
+    until(page, lambda: space_right_of_the_frame(page) == pytest.approx(240 / 480, abs=0.02))  # the frame turned, too
+    page.locator(".signs [data-do=stop]").click()
+    assert not box.is_visible()
+    use.click()
+    page.wait_for_function("() => document.querySelector('.signs').dataset.state === 'camera'")
+    assert film(page) == "none" and not box.is_checked()
+    page.reload()
+    open_alone(page, language=language)
+    use.click()
+    page.wait_for_function("() => document.querySelector('.signs').dataset.state === 'camera'")
+    assert film(page) == "none" and not box.is_checked()
+    box.check()
+    assert film(page) == MIRRORED
+    assert len({picture.size for picture in server.pictures}) == 1
+
+
+REAR = """() => {
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.enumerateDevices = async () => [{ kind: "videoinput" }, { kind: "videoinput" }];
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        window.wanted = wanted.video.facingMode;
+        const stream = await open(wanted);
+        const [track] = stream.getVideoTracks();
+        const settings = track.getSettings();
+        track.getSettings = () => ({ ...settings, facingMode: wanted.video.facingMode });
+        return stream;
+    };
+}"""
+
+
+def test_each_camera_remembers_how_it_is_shown_and_the_last_one_is_opened_again(page):
+    open_alone(page)
+    page.evaluate(REAR)
+    Server(page)
+    start_camera(page)
+    assert film(page) == MIRRORED
+    page.get_by_role("button", name="Other camera").click()
+    until(page, lambda: page.evaluate("window.wanted") == "environment" and film(page) == "none")
+    page.get_by_role("checkbox", name="Mirrored").check()
+    assert film(page) == MIRRORED
+    page.get_by_role("checkbox", name="Mirrored").uncheck()
+    page.get_by_role("button", name="Other camera").click()
+    until(page, lambda: page.evaluate("window.wanted") == "user" and film(page) == MIRRORED)
+    page.get_by_role("button", name="Other camera").click()
+    until(page, lambda: page.evaluate("window.wanted") == "environment" and film(page) == "none")
+    page.reload()
+    open_alone(page)
+    page.evaluate(REAR)
+    start_camera(page)
+    assert page.evaluate("window.wanted") == "environment" and film(page) == "none"
 
 
 def test_an_insecure_page_says_why_it_has_no_camera(page):

@@ -12,7 +12,7 @@ import torch
 from demo.limits import RunLimits
 from demo.training import work as training_work
 from demo.training.data import Shelf
-from demo.training.fitting import fits_surely, fitted
+from demo.training.fitting import Pace, fits_surely, fitted
 from demo.training.follow import follow
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Training
@@ -20,7 +20,7 @@ from demo.training.settings import layer_table, read_settings
 from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
-from demo.wire import TooMany
+from demo.wire import NotReady, TooMany
 from train.answer.onnx import to_onnx
 from train.data.images import Images, Splits
 from train.fast.machine import Plan
@@ -28,7 +28,8 @@ from train.learn import checkpoint
 from train.learn.fit import TrainingStopped, fit
 from train.learn.networks import build, parameter_count
 from train.learn.run import Run
-from train.task import MNIST, TASKS, UsageError
+from train.learn.step import TrainingStep
+from train.task import MNIST, TASKS, Message, UsageError
 
 SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel": 3}}
 ENDLESS = {**SMALL, "epochs": 100, "batch_size": 16, "augment": "none"}
@@ -196,18 +197,24 @@ def test_a_pause_is_cut_short_when_somebody_waits(host):
 
 def test_a_fault_in_the_data_is_said_and_frees_the_slot(host):
     def missing(task, recipe, check):
-        raise UsageError("There are no images.")
+        raise NotReady("There are no images of {title}.", code="data.mnist", title="digits")
 
     slots, _ = host(load=missing)
     training = begin(slots)
     assert training.ended.wait(5)
-    assert training.events[-1]["message"] == "There are no images." and slots.busy == 0
+    end = training.events[-1]
+    assert (end["message"], end["code"], end["values"]) == (
+        "There are no images of digits.",
+        "data.mnist",
+        {"title": "digits"},
+    )
+    assert slots.busy == 0
 
 
 def test_training_that_cannot_go_on_says_why_and_keeps_the_last_good_network(host, monkeypatch):
     def diverges(run, splits, every):
         yield next(fit(run, splits, every=0))
-        raise TrainingStopped("Try a smaller learning rate.")
+        raise TrainingStopped(Message("Try a smaller learning rate.", code="training.diverged"))
 
     monkeypatch.setattr(training_work, "fit", diverges)
     slots, store = host()
@@ -315,6 +322,69 @@ def test_a_recipe_is_fitted_to_the_time_there_is():
     assert fitted(best, epoch=5, seconds=100) == best
     assert fitted(best, epoch=20, seconds=100) == best.but(epochs=4)
     assert fitted(best, epoch=170, seconds=100) == best.but(epochs=1, share=0.5)
+
+
+def paced(pace: Pace, seconds_a_step, look: float = 0.0) -> tuple[float, int, list[int]]:
+    """Steps a run with that many seconds a step at a time; its clock, its steps and its ends when it is over."""
+    now, done, ends = 0.0, 0, []
+    while done < pace.end:
+        now, done = now + seconds_a_step(now), done + 1
+        if end := pace.after_step(now, done):
+            ends.append(end)
+        if done % pace.steps == 0 or done == pace.end:
+            now += look
+            pace.after_look(now)
+    return now, done, ends
+
+
+@pytest.mark.parametrize("slower", [1.5, 3, 10])
+@pytest.mark.parametrize("since", [5, 40, 80, 95])
+def test_a_run_whose_machine_turns_slower_ends_earlier_and_in_time(slower, since):
+    pace = Pace(steps=100, epochs=8, look=2, seconds=100)
+    now, done, ends = paced(pace, lambda now: 0.1 if now < since else 0.1 * slower, look=0.2)
+    assert now < 100
+    if since < 80:
+        assert ends and ends == sorted(ends, reverse=True) and done == ends[-1] < 800
+        assert now > 60, "and not far too early"
+
+
+@pytest.mark.parametrize("look", [0, 4])
+def test_a_run_in_time_is_left_alone(look):
+    pace = Pace(steps=100, epochs=8, look=5 * look, seconds=100 + 8 * look)
+    assert paced(pace, lambda now: 0.11, look=look)[1:] == (800, [])
+    pace = Pace(steps=100, epochs=8, look=5 * look, seconds=100 + 8 * look)
+    assert paced(pace, lambda now: 1.5 if 30 < now < 31 else 0.1, look=look)[1:] == (800, [])  # a neighbour came by
+
+
+def test_looks_at_validation_images_count_too():
+    pace = Pace(steps=100, epochs=8, look=1, seconds=100)
+    now, done, ends = paced(pace, lambda now: 0.1, look=6)  # far longer than was thought
+    assert 70 < now < 100 and done < 800 and ends
+
+
+def test_on_a_machine_that_turns_slower_a_run_still_meets_its_schedules_end(host, monkeypatch):
+    clock, rates = {"now": 0.0}, []
+    step = TrainingStep.__call__
+
+    def slower(self, batch, progress):  # 3,000 images in batches of 16 are 188 steps an epoch
+        clock["now"] += 0.05 if self.run.steps_done < 300 else 0.2
+        step(self, batch, progress)
+        rates.append(self.run.optimizer.param_groups[0]["lr"])
+
+    monkeypatch.setattr(TrainingStep, "__call__", slower)
+    monkeypatch.setattr(Training, "clock", lambda self: clock["now"])
+    monkeypatch.setattr(training_work, "fits_surely", lambda *_: True)
+    monkeypatch.setattr(training_work, "EVERY", 0)
+    slots, store = host(seconds=100)
+    training = begin(slots, {**ENDLESS, "epochs": 8, "schedule": "onecycle"})
+    assert training.ended.wait(60)
+    end, (_, about) = training.events[-1], checkpoint.load(store.path(training.id))
+    told = [event for event in training.events if event["kind"] == "shortened"]
+    assert (end["state"], end["why"]) == ("finished", "") and clock["now"] < 100
+    assert 2 < end["epochs"] < 8 and told[-1] == {"kind": "shortened", "epochs": round(end["epochs"], 2), "of": 8}
+    assert about.epochs == pytest.approx(end["epochs"], abs=1e-3) and max(rates) > 20 * rates[-1]
+    assert [event["at"] for event in training.events if event["kind"] == "epoch"][-1] == end["epochs"]
+    assert points(training)[-1]["left"] == 0
 
 
 def test_only_what_may_not_fit_is_measured():

@@ -366,3 +366,28 @@ def test_a_run_fitted_to_the_hosts_time_says_so(app_url, page):
         .startswith("12 epochs would take about 5 min 20 s here, and a run may take 2 min. So this one trains 4")
     )
     assert "4 epochs" in page.locator(".train .runs tbody tr").text_content()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [("en", "the run ends after 2.6 of its 4 epochs"), ("zh-TW", "這次訓練到 2.6 個週期就結束（原本是 4 個）")],
+)
+def test_a_run_that_is_shortened_on_its_way_says_so(app_url, page, lang, said):
+    point = {"kind": "point", "loss": 1, "accuracy": 0.5, "validation": None, "steps": 10, "speed": 100, "left": 0}
+    events = [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "state", "state": "training"},
+        {**point, "at": 1.3, "seconds": 1, "epoch": 2, "step": 3},
+        {"kind": "shortened", "epochs": 2.6, "of": 4},
+        {**point, "at": 2.6, "seconds": 2, "epoch": 3, "step": 6},
+        {"kind": "epoch", "epoch": 3, "at": 2.6, "seconds": 2, "train": [1, 0.5], "validation": [1, 0.5],
+         "confusion": [[1] * 10] * 10,
+         "mistakes": {"count": 0, "width": 28, "height": 28, "bytes": "", "is": [], "read": [], "sure": []}},
+        {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.5, "seconds": 2},
+    ]  # fmt: skip
+    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    opened(page, app_url, epochs=4, more=f"&lang={lang}")
+    press(page, "start")
+    wait_for(page, "points === '2' && state === 'idle'")
+    assert said in page.locator(".train .problem").inner_text()
+    assert page.locator(".train .progress").get_attribute("aria-valuenow") == "100"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from demo.page import LANGUAGES, filled, language_of, page, words
+from demo.wire import BadRequest, refusal
+from train.task import UsageError
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "demo"
@@ -98,6 +100,58 @@ def test_python_says_in_english_what_the_table_says():
         elif not code.startswith(FREE):
             wrong.append((code, template, "not in the table"))
     assert wrong == []
+
+
+MESSAGES = ("Message", "Words", "BadRequest", "TooLarge", "TooMany", "Busy", "NotReady", "UsageError", "InsideError",
+            "PictureError", "CheckpointError", "TrainingStopped", "NotAtHand", "ModelError")  # fmt: skip
+
+
+def messages_without_a_code(source: str) -> list[tuple[int, str]]:
+    """(line, call) of each message that is made of words of its own, without the code to say it in another language."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        words = isinstance(node.args[0], ast.JoinedStr | ast.Constant | ast.BinOp)
+        if name in MESSAGES and words and "code" not in {each.arg for each in node.keywords}:
+            found.append((node.lineno, ast.unparse(node)))
+    return found
+
+
+def test_a_message_without_a_code_is_found():
+    calls = ('BadRequest(f"no {x}")', 'UsageError("no" + x)', 'Busy("no", code="a.b")', "Busy(error.message)")
+    assert [line for line, _ in messages_without_a_code("\n".join(calls))] == [1, 2]
+
+
+READ = ("data/pictures.py", "digits/reader.py", "hands/reader.py", "hands/lesson_reader.py", "learn/stuck.py",
+        "learn/fit.py", "inside/*.py")  # fmt: skip
+
+
+def test_whatever_the_server_says_has_a_code():
+    files = [*DEMO.glob("**/*.py"), *(file for pattern in READ for file in (ROOT / "train").glob(pattern))]
+    assert len(files) > 40
+    assert [(file.name, *each) for file in files for each in messages_without_a_code(file.read_text("utf-8"))] == []
+
+
+def test_a_message_that_is_the_command_lines_is_not_told_to_a_page(caplog):
+    """It may name files of the server, and no other language has it."""
+    for error in (UsageError("/home/ann/mnist is damaged"), UsageError("/home/ann is full", code="save.failed")):
+        answer = refusal(error)
+        said = json.loads(answer.body)
+        assert answer.status_code == 400 and said["code"] == "server.error" and "ann" not in said["error"]
+    assert "/home/ann/mnist is damaged" in caplog.text
+    told = json.loads(refusal(BadRequest("That is not JSON.", code="json.broken")).body)
+    assert told == {"error": "That is not JSON.", "code": "json.broken", "values": {}}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_sentence_is_left_in_english(language):
+    table = words(language)
+    same = [
+        key for key in ENGLISH if table[key] == ENGLISH[key] and re.search(r"[a-z]{2,} [a-z]{2,}", str(ENGLISH[key]))
+    ]
+    assert same == []
 
 
 class Visible(HTMLParser):

@@ -128,7 +128,8 @@ def test_a_run_that_is_cut_off_keeps_what_it_had_learned(space, monkeypatch):
 
 
 def test_a_run_ends_by_itself_before_it_would_be_cut_off(space, monkeypatch):
-    monkeypatch.setattr(training_work, "fits_surely", lambda *_: True)  # as if it had turned slow after it was fitted
+    monkeypatch.setattr(training_work, "fits_surely", lambda *_: True)
+    monkeypatch.setattr(training_work.Pace, "after_step", lambda *_: None)  # as if it had turned slow in its last step
     settings = replace(wanted(epochs=100, share=1, batch_size=16), gpu_seconds=4)
     training = Training(settings, RunLimits())
     zero.train_there(training, space, lent(zero.run_there))

@@ -32,7 +32,7 @@ export function createAnswer(root) {
 
   function sayAll(list) {
     const doubtful = list.filter((reading) => reading.label === null || reading.confidence < FAIRLY).length;
-    if (!list.length) say(words, "");
+    if (!list.length) say(words, "draw.empty");
     else if (list.length === 1) sayOne(list[0]);
     else if (list.every((reading) => reading.label === null)) say(words, "draw.number.none");
     else if (doubtful) say(words, "draw.number.doubtful", { count: doubtful });

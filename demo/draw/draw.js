@@ -191,7 +191,7 @@ export function mount(panel) {
 
   createKeyPen(canvas, $(".cross"), pad, (key) => say($(".spoken"), key));
   // ink follows the page between light and dark, and the screen's sharpness
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(pad.redraw));
+  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", pad.redraw); // paper is light, too
   window.addEventListener("resize", pad.fit);
   if (/Mac|iPhone|iPad/.test(navigator.platform)) {
     for (const key of root.querySelectorAll("kbd")) if (key.textContent === "Ctrl") key.textContent = "⌘";

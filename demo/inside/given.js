@@ -5,7 +5,7 @@ import { percent, say, sayTold, t, write } from "../page/words.js";
 import { LETTERS, seenHand } from "./hands.js";
 import { drawPicture, sharp } from "./paint.js";
 import { bars, el } from "./parts.js";
-import { SAMPLES } from "./samples.js";
+import { DOUBTFUL, SAMPLES, same } from "./samples.js";
 
 const SHIPPED = ["lesson", "digits", "signs", "photos"];
 const forHands = (network) => network === "signs" || network === "photos";
@@ -53,7 +53,14 @@ export function createGiven(root, lab, { changed, chosen }) {
     return pad.put(SAMPLES[sample % SAMPLES.length]);
   }
 
-  const untouched = () => SAMPLES.some((strokes) => JSON.stringify(strokes) === JSON.stringify(lab.strokes));
+  const untouched = () => [...SAMPLES, DOUBTFUL.strokes].some((sample) => same(lab.strokes, sample));
+
+  /** There is nothing to learn from a digit that the network is sure of: that station begins with another. */
+  function suit(station) {
+    const swap = station === "learning" && !lab.picture && untouched() && !same(lab.strokes, DOUBTFUL.strokes);
+    if (swap) pad.put(DOUBTFUL.strokes);
+    return swap;
+  }
 
   async function choose(network) {
     const hand = forHands(network);
@@ -141,12 +148,13 @@ export function createGiven(root, lab, { changed, chosen }) {
       pad.redraw();
       if (lab.view) view();
     },
-    /** Draws strokes, or with none what is to be begun with, unless there is something already. */
-    draw(strokes) {
+    suit,
+    /** Draws strokes, or with none what that station is to be begun with, unless there is something already. */
+    draw(strokes, station) {
       if (strokes) pad.put(strokes);
-      else if (!lab.blank()) lab.look();
+      else if (!lab.blank()) suit(station) || lab.look();
       else if (forHands(lab.network)) bringHand("L");
-      else pad.put(SAMPLES[0]);
+      else pad.put(station === "learning" ? DOUBTFUL.strokes : SAMPLES[0]);
     },
     async begin() {
       ready = await lab.ready().catch(() => SHIPPED);

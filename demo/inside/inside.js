@@ -65,6 +65,7 @@ export async function mount(root) {
       event.preventDefault();
       lab.parameters = new URLSearchParams();
       go(name, true);
+      given.suit(name);
       link(true);
       if ($(".station").getBoundingClientRect().top < 0) $(".station").scrollIntoView();
     };
@@ -107,7 +108,7 @@ export async function mount(root) {
     go(asked.get("station"));
     if (brought) given.bring(brought);
     else if (LETTERS.includes(asked.get("hand")) && ["signs", "photos"].includes(wanted)) given.bringHand(asked.get("hand"));
-    else given.draw(asked.has("drawing") ? unpackStrokes(asked.get("drawing")) : null);
+    else given.draw(asked.has("drawing") ? unpackStrokes(asked.get("drawing")) : null, open.name);
   }
 
   for (const name of ["view", "blank", "trouble"]) lab.addEventListener(name, () => open?.station.show?.());
@@ -121,10 +122,10 @@ export async function mount(root) {
   window.addEventListener("popstate", () => {
     if (root.offsetParent && new URL(location.href).searchParams.get("tab") === "inside") read();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(() => {
+  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", () => {
     given.repaint();
     open?.station.show?.();
-  }));
+  });
 
   apply(root);
   line();

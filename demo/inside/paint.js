@@ -1,6 +1,6 @@
 // How numbers become colours: warm above 0, cool below, the ground itself for 0; and pictures of them.
 
-const dark = typeof matchMedia === "undefined" ? null : matchMedia("(prefers-color-scheme: dark)");
+const dark = typeof matchMedia === "undefined" ? null : matchMedia("screen and (prefers-color-scheme: dark)");
 const tables = new Map(); // for light and for dark: 511 colours from -1 to 1
 
 /** The colours of the theme; asking the style for them takes longer than painting a map, so they are kept. */

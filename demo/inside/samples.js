@@ -9,3 +9,12 @@ export const SAMPLES = [
   [[346, 118, 300, 92, 252, 112, 246, 164, 290, 206, 346, 250, 370, 306, 344, 364, 290, 380, 238, 354, 232, 300, 272, 250, 330, 206, 360, 160, 346, 118]],
   [[352, 96, 290, 138, 246, 210, 228, 290, 246, 356, 300, 384, 356, 362, 374, 310, 350, 264, 296, 256, 248, 286]],
 ];
+
+/** A 9 with a curl, which the lesson's network takes for a 3: something to learn. */
+export const DOUBTFUL = {
+  strokes: [[360, 120, 310, 100, 268, 130, 270, 180, 320, 190, 362, 160, 366, 120, 372, 200, 360, 290, 330, 360, 270, 380]],
+  label: "9",
+};
+
+/** Whether strokes are those of a sample. */
+export const same = (strokes, sample) => JSON.stringify(strokes) === JSON.stringify(sample);

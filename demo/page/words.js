@@ -3,7 +3,8 @@
 // t("draw.sure", { share: percent(0.97) }) gives a sentence. say(node, key, values) writes it into a node and
 // remembers it there, so that setLanguage("zh-TW") can write it anew. HTML does the same by data-t="key".
 
-const REMEMBERED = "digits-and-signs.language";
+import { keep, recall } from "./memory.js";
+
 const ATTRIBUTES = { label: "aria-label", title: "title", alt: "alt", placeholder: "placeholder", content: "content" };
 const here = typeof document === "undefined" ? null : document;
 const embedded = here?.getElementById("words");
@@ -115,7 +116,7 @@ export async function setLanguage(wanted, { remember = true } = {}) {
   table = await load(wanted);
   language = wanted;
   document.documentElement.lang = wanted;
-  if (remember) keep(wanted);
+  if (remember) keep("language", wanted);
   apply(document);
   for (const link of document.querySelectorAll("[data-language]")) {
     if (link.dataset.language === wanted) link.setAttribute("aria-current", "true");
@@ -136,8 +137,8 @@ export function wantedLanguage(address, remembered, preferred, available) {
 export async function begin() {
   const available = [...document.querySelectorAll("[data-language]")].map((link) => link.dataset.language);
   const asked = new URL(location.href).searchParams.get("lang");
-  const wanted = wantedLanguage(location.href, recall(), navigator.languages, available.length ? available : ["en"]);
-  if (asked === wanted) keep(wanted);
+  const wanted = wantedLanguage(location.href, recall("language"), navigator.languages, available.length ? available : ["en"]);
+  if (asked === wanted) keep("language", wanted);
   if (wanted !== language || !embedded) await setLanguage(wanted, { remember: false });
 }
 
@@ -145,20 +146,4 @@ async function load(wanted) {
   const reply = await fetch(new URL(`words/${encodeURIComponent(wanted)}.json`, import.meta.url));
   if (!reply.ok) throw new Error(`no table of words for ${wanted}`);
   return reply.json();
-}
-
-function recall() {
-  try {
-    return localStorage.getItem(REMEMBERED);
-  } catch {
-    return null; // not allowed: the browser's own language will do
-  }
-}
-
-function keep(wanted) {
-  try {
-    localStorage.setItem(REMEMBERED, wanted);
-  } catch {
-    // not allowed: it lasts as long as the page
-  }
 }

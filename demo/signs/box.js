@@ -9,13 +9,14 @@ export function cropBox(picture, frame, changed) {
   let box = null;
   let size = [1, 1];
   let editable = false;
+  let mirrored = false; // the picture is shown so
   let drag = null;
   let timer = 0;
 
   // a frame around nearly everything leaves no room beside it: dragging within draws a new one
   const whole = () => isWhole(box, ...size);
 
-  function paint(mirrored) {
+  function paint() {
     frame.hidden = !box;
     if (!box) return;
     frame.classList.toggle("whole", whole());
@@ -104,13 +105,18 @@ export function cropBox(picture, frame, changed) {
   return {
     get: () => box,
     busy: () => drag !== null,
-    show(next, width, height, { edit = true, mirrored = false } = {}) {
+    show(next, width, height, { edit = true, mirrored: turned = false } = {}) {
       clearTimeout(timer);
       box = next;
       size = [width, height];
       editable = edit;
+      mirrored = turned;
       frame.tabIndex = edit ? 0 : -1;
-      paint(mirrored);
+      paint();
+    },
+    mirror(on) {
+      mirrored = on;
+      paint();
     },
   };
 }

@@ -22,6 +22,9 @@ export async function openCamera(facing) {
   });
 }
 
+/** Whether it films whoever holds the device: as the camera says, else as it was asked for ("user", "environment"). */
+export const filmsUser = (stream, asked) => (stream.getVideoTracks()[0]?.getSettings?.().facingMode || asked) !== "environment";
+
 export async function cameraCount() {
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices.filter((device) => device.kind === "videoinput").length;

@@ -1,9 +1,10 @@
 // The camera's part of the tab: frame by frame asked about, smoothed, spelled into a word.
 
+import { keep, recall } from "../page/memory.js";
 import { Trouble } from "../page/server.js";
 import { say, write } from "../page/words.js";
 import { noteOf } from "./answer.js";
-import { cameraCount, cameraTrouble, drawnTo, openCamera, readFrames } from "./camera.js";
+import { cameraCount, cameraTrouble, drawnTo, filmsUser, openCamera, readFrames } from "./camera.js";
 import { LONGEST } from "./photo.js";
 import { smoother, speller } from "./spell.js";
 
@@ -18,7 +19,8 @@ export function createLive(tab, photos) {
   const words = speller();
   const smooth = smoother();
   let stream = null; // the camera's, while it is on
-  let facing = "user";
+  let facing = recall("camera") === "environment" ? "environment" : "user";
+  let mirror = null; // what is remembered of the camera that is on: "mirror.user" or "mirror.environment"
 
   async function start() {
     const turn = tab.turn();
@@ -42,7 +44,9 @@ export function createLive(tab, photos) {
     if (mine !== stream) return;
     photos.stopAsking();
     picture.style.setProperty("--shape", film.videoWidth / film.videoHeight || 4 / 3);
-    picture.classList.toggle("mirrored", facing === "user");
+    const self = filmsUser(mine, facing);
+    mirror = `mirror.${self ? "user" : "environment"}`;
+    showMirrored(recall(mirror) ? recall(mirror) === "on" : self); // one's own picture is expected as in a mirror
     tab.problem(null);
     write(find(".chip"), "");
     frame.show(null, 1, 1);
@@ -71,13 +75,22 @@ export function createLive(tab, photos) {
     const labels = ranked.slice(0, 3).filter(([, other]) => other > WORTH_NAMING).map(([label]) => label);
     const note = !best ? noteOf(answer) : share < SURE ? { code: "sign.maybe", values: { labels } } : null;
     panel.show({ label: best, top: best ? ranked : [], note, speak: false });
-    frame.show(answer.box, width, height, { edit: false, mirrored: facing === "user" });
+    frame.show(answer.box, width, height, { edit: false, mirrored: mirrored() });
     write(find(".chip"), best || "");
     const { progress, added } = words.add(best, share, now);
     panel.ring(progress, progress === 1);
     if (added) spelled("sign.word.added", { letter: added });
     panel.showCrop(answer.seen, answer.heat);
     tab.answered({ label: best, share, live: true });
+  }
+
+  const mirrored = () => find(".mirror input").checked;
+
+  /** How the film is shown; the frames that are read stay as the camera gives them. */
+  function showMirrored(on) {
+    find(".mirror input").checked = on;
+    picture.classList.toggle("mirrored", on);
+    frame.mirror(on);
   }
 
   function release() {
@@ -129,7 +142,12 @@ export function createLive(tab, photos) {
     shoot: () => film.videoWidth && photos.use(drawnTo(film, film.videoWidth, film.videoHeight, LONGEST)),
     flip() {
       facing = facing === "user" ? "environment" : "user";
+      keep("camera", facing);
       return start();
+    },
+    mirror() {
+      keep(mirror, mirrored() ? "on" : "off");
+      showMirrored(mirrored());
     },
     space() { words.space(); spelled("sign.word.space"); },
     backspace() { words.backspace(); spelled("sign.word.removed"); },

@@ -49,7 +49,7 @@ export function wholeTime(run, limit) {
   const last = run.points.at(-1);
   if (!last) return 0;
   if (run.ended) return last[1];
-  const whole = Math.min(limit, (last[1] * run.settings.epochs) / last[0]);
+  const whole = Math.min(limit, (last[1] * (run.end ?? run.settings.epochs)) / last[0]);
   return ROUND_TIMES.find((seconds) => seconds >= whole) ?? whole;
 }
 

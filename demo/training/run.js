@@ -113,6 +113,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     if (event.kind === "line") Object.assign(mine, { place: event.place, wait: event.seconds });
     else if (event.kind === "state") mine.state = event.state;
     else if (event.kind === "fitted") fitted(run, event);
+    else if (event.kind === "shortened") shortened(run, event);
     else if (event.kind === "point") point(mine, event);
     else if (event.kind === "filters") event.filters && sights.filters(event.filters);
     else if (event.kind === "checking") say(part(".status"), "train.state.checking");
@@ -135,6 +136,12 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     problem(less ? new Trouble("train.fitted.share", { ...times, share: percent(share) }) : new Trouble("train.fitted", { ...times, epochs, of }));
   }
 
+  /** The host has turned slower on the way. */
+  function shortened(run, { epochs, of }) {
+    run.end = epochs;
+    problem(new Trouble("train.shortened", { epochs: number(epochs), of }));
+  }
+
   function point(mine, event) {
     const { run } = mine;
     const [loss, accuracy] = event.validation ?? [null, null];
@@ -142,7 +149,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     run.seconds = event.seconds;
     if (run.points.length === 1) root.dataset.first = Math.round(performance.now() - mine.pressed);
     root.dataset.points = run.points.length;
-    const done = Math.min(1, event.at / run.settings.epochs);
+    const done = Math.min(1, event.at / (run.end ?? run.settings.epochs));
     part(".progress i").style.width = 100 * done + "%";
     part(".progress").setAttribute("aria-valuenow", Math.round(100 * done));
     fact("epoch", t("train.of", { done: event.epoch, all: run.settings.epochs }));
@@ -158,7 +165,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     const { run } = mine;
     sights.epoch(event, choices.tasks[run.settings.task].labels);
     state(mine.state);
-    run.epochs.push([event.epoch, event.seconds, ...event.train, ...event.validation]);
+    run.epochs.push([event.at, event.seconds, ...event.train, ...event.validation]);
     run.best = Math.max(run.best ?? 0, event.validation[1]);
     fact("accuracy", percent(event.validation[1], 2));
     runs.update(run);

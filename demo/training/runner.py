@@ -20,8 +20,8 @@ class Ended(Exception):
 class Training:
     """One training, from the line to its end. Safe to steer and to follow from any thread.
 
-    `events` only grows: each is a JSON object with the key "kind": state, fitted, point, filters,
-    epoch, end.
+    `events` only grows: each is a JSON object with the key "kind": state, fitted, shortened, point,
+    filters, checking, epoch, stuck, end.
     """
 
     def __init__(self, settings: Settings, limits: RunLimits, visitor: str = ""):

@@ -114,7 +114,7 @@ def layer_table(task: Task, network: str, options: dict, limits: RunLimits) -> d
         if error.message.code:
             raise BadRequest(error.message) from None
         # its words may repeat what was sent
-        raise BadRequest("{why}.", code="settings.network", why=str(error).partition(", not ")[0]) from None
+        raise BadRequest("No network can be made with these options.", code="settings.network") from None
     count = parameter_count(model)
     work = sum(row["parameters"] * math.prod(row["output"][1:]) for row in rows)
     if count > limits.parameters:

@@ -47,11 +47,12 @@ class Store:
     def path(self, run: str) -> Path:
         """The checkpoint of a run. Raises BadRequest if it is not here, or not any more."""
         with self._lock:
-            if run not in self._kept:
+            path = self._folder / f"{run}.safetensors" if run in self._kept else None
+            if path is None or not path.exists():  # a system may empty its folder of temporary files
                 raise BadRequest(
                     "This run's network is no longer on the server. Train it again to use it.", code="run.forgotten"
                 )
-            return self._folder / f"{run}.safetensors"
+            return path
 
     def clear(self) -> None:
         """Remove everything."""

@@ -114,7 +114,7 @@ export async function mount(section) {
   root.addEventListener("click", (event) => actions[event.target.closest("[data-do]")?.dataset.do]?.());
   for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("change", plot);
   const redraw = () => [...Object.values(charts), sights, trial].forEach((each) => each.redraw());
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTimeout(redraw));
+  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", redraw);
   if (matchMedia("(max-width: 900px)").matches) find(".more").open = false; // there Start comes first
 
   const { seconds, epochs, batch_size: batch, parameters } = choices.limits;

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import torch
 
-from demo.training.fitting import epoch_seconds, fits_surely, fitted
+from demo.training.fitting import Pace, epoch_seconds, fits_surely, fitted
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
 from demo.training.store import Store
+from demo.wire import message_of
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan
@@ -87,7 +88,7 @@ def train(
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
-        state, message = "failed", getattr(error, "message", error.args[0])
+        state, message = "failed", message_of(error.args[0] if isinstance(error, TrainingStopped) else error)
     except Exception:
         log.exception("a training failed")
         state = "failed"
@@ -146,11 +147,12 @@ def _every(seconds: float, events: Iterator[Event]) -> Iterator[Event]:
 
 def _watched(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
     """Trains, and says what there is to see. Raises Ended when it is time to end."""
-    glimpse, filters_at = Glimpse(run, splits), 0.0
+    glimpse, filters_at, pace = Glimpse(run, splits), 0.0, _pace(training, run, splits)
     for event in _steered(training, run, splits):
         if isinstance(event, Step):
+            _shorten(training, run, pace)
             _say_point(training, event, glimpse.look())
-            if event.step == event.steps:
+            if event.step == event.steps or run.steps_done >= run.ends_at:
                 training.say("checking")  # all validation images: it may take a while
             if time.monotonic() >= filters_at:
                 training.say("filters", filters=filters(run.result))
@@ -159,7 +161,22 @@ def _watched(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
             training.say("stuck", message=str(event.message), code=event.message.code)
         else:
             _say_epoch(training, event, run, splits)
+            pace.after_look(training.clock())
         yield event
+
+
+def _pace(training: Training, run: Run, splits: Splits) -> Pace:
+    batch = run.recipe.batch_size
+    look = len(splits.validation) / (2 * batch)  # a step goes forward and back; measured after the first epoch
+    return Pace(math.ceil(len(splits.train) / batch), run.recipe.epochs, look, training.limits.seconds)
+
+
+def _shorten(training: Training, run: Run, pace: Pace) -> None:
+    """Brings the end of a run nearer that would not end in time, and says so."""
+    end = pace.after_step(training.clock(), run.steps_done)
+    if end is not None:
+        run.ends_at = end
+        training.say("shortened", epochs=round(end / pace.steps, 2), of=run.recipe.epochs)
 
 
 def _steered(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
@@ -168,7 +185,7 @@ def _steered(training: Training, run: Run, splits: Splits) -> Iterator[Event]:
     events = fit(run, splits, every=0 if single else EVERY)
     while (event := next(events, None)) is not None:
         yield event
-        if isinstance(event, Step) and event.step == event.steps:
+        if isinstance(event, Step) and (event.step == event.steps or run.steps_done >= run.ends_at):
             continue  # the epoch's own event belongs to its last step
         wanted = training.turn()
         if wanted != single:
@@ -202,6 +219,7 @@ def _say_epoch(training: Training, epoch: Epoch, run: Run, splits: Splits) -> No
     training.say(
         "epoch",
         epoch=epoch.epoch,
+        at=round(_epochs(run, splits), 4),  # less than the epoch's number where the run ends within it
         seconds=round(training.clock(), 2),
         train=[_short(epoch.train_loss), _short(epoch.train_accuracy)],
         validation=[_short(epoch.validation_loss), _short(epoch.validation_accuracy)],

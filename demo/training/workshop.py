@@ -4,6 +4,7 @@ This module loads torch, which takes seconds and hundreds of megabytes: `endpoin
 """
 
 import atexit
+import logging
 
 from demo.limits import RunLimits
 from demo.training import zero
@@ -16,11 +17,14 @@ from demo.training.settings import layer_table, networks, read_options, read_set
 from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
+from demo.wire import NotReady
 from train.answer.onnx import to_onnx
 from train.fast.library import ready
 from train.fast.machine import plan
 from train.learn.checkpoint import load
+from train.task import UsageError
 
+log = logging.getLogger(__name__)
 __all__ = ["Training", "choices", "follow", "get_ready", "keep_onnx", "layer_table", "limits", "lines",
            "networks", "read_options", "read_settings", "shelf", "slots", "store", "task_of", "try_both"]  # fmt: skip
 
@@ -57,5 +61,10 @@ def get_ready() -> None:
 def keep_onnx(run: str) -> None:
     """Writes a run's network as ONNX beside its checkpoint. Raises UsageError."""
     path = store.path(run)
-    if not path.with_suffix(".onnx").exists():
+    if path.with_suffix(".onnx").exists():
+        return
+    try:
         to_onnx(*load(path), path.with_suffix(".onnx"))
+    except UsageError as error:
+        log.warning("run %s could not be kept as ONNX: %s", run, error)
+        raise NotReady("This network could not be made into an ONNX file here.", code="keep.onnx") from None

@@ -34,11 +34,7 @@ class Step:
     loss: float
     accuracy: float
     images_per_second: float
-
-    @property
-    def progress(self) -> float:
-        """Share of the whole run that is done, 0..1."""
-        return (self.epoch - 1 + self.step / self.steps) / self.epochs
+    progress: float  # share of the whole run that is done, 0..1
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,10 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
 
     A run that learns nothing yields a Stuck, once, after some hundreds of steps.
 
-    Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. The data
-    is moved to the device once. The randomness of a step depends on the seed and the step's number alone, so
+    Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. Whoever sees that
+    time is too short for the recipe sets `run.ends_at`: the learning rate falls to its end by that step.
+
+    The data is moved to the device once. The randomness of a step depends on the seed and the step's number alone, so
     that a restored run repeats it: on a CPU the weights are bitwise those of an unbroken run.
 
     Raises TrainingStopped if the loss is no longer finite.
@@ -87,21 +85,30 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
     _remember(run)
     watch, seen = StuckWatch(splits.train.labels, len(run.task.labels)), run.steps_done
     ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
+
+    def end() -> int:
+        return min(steps * recipe.epochs, run.ends_at)
+
     for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
+        if run.steps_done >= end() and not run.sums[2]:
+            break  # it ends earlier than its recipe
         order = torch.randperm(count, generator=generator_for(run.seed, -epoch)).to(plan.device)
         clock = time.perf_counter()
         run.model.train()
         for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
+            if run.steps_done >= end():
+                break
             batch = order[(step - 1) * recipe.batch_size : step * recipe.batch_size]
-            descend(batch, progress=run.steps_done / (steps * recipe.epochs))
-            if time.perf_counter() - clock >= every or step == steps:
+            descend(batch, progress=run.steps_done / end())
+            if time.perf_counter() - clock >= every or step == steps or run.steps_done == end():
                 sums = descend.take_sums()
                 run.sums += sums
                 loss, correct, images = sums.tolist()
                 _check_finite(run, loss)
                 speed = images / (time.perf_counter() - clock) * run.workers.count
-                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed)
-                message = watch(loss, images, run.steps_done - seen, run.steps_done == steps * recipe.epochs,
+                done = run.steps_done / end()
+                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed, done)
+                message = watch(loss, images, run.steps_done - seen, run.steps_done >= end(),
                                 lambda: scores_of(run.model, splits.validation[:100], run.task, plan))  # fmt: skip
                 seen = run.steps_done
                 if message:
@@ -113,7 +120,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
         run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
         validation = judge(run.validation_scores, splits.validation.labels)
         seconds = time.perf_counter() - started
-        left = seconds / max(run.steps_done - started_at, 1) * (steps * recipe.epochs - run.steps_done)
+        left = seconds / max(run.steps_done - started_at, 1) * (end() - run.steps_done)
         yield Epoch(epoch, recipe.epochs, loss / images, correct / images, validation.loss, validation.accuracy,
                     seconds, left)  # fmt: skip
     run.model.eval()

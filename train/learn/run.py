@@ -54,6 +54,9 @@ class Run:
         self.layers = "fused" if self.fused else "compiled" if hasattr(forward, "_orig_mod") else "torch"
         self.forward = workers.averaging(forward)
         self.steps_done = 0
+        self.ends_at = (
+            math.inf
+        )  # so many steps are its end, where they are fewer than the recipe's: may be set on the way
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
         self.validation_scores: Tensor | None = None  # (N, classes), of the last epoch that has ended

@@ -4,6 +4,7 @@ import { number, t } from "../../page/words.js";
 import { MOST_LESSONS } from "../lab.js";
 import { drawMap, sharp } from "../paint.js";
 import { bars, el, prose, short, slider } from "../parts.js";
+import { DOUBTFUL, same } from "../samples.js";
 import { largestOf, mapOf } from "../unpack.js";
 
 export const name = "learning";
@@ -144,8 +145,9 @@ export function mount(root, { lab, link, parameters }) {
       root.classList.toggle("nothing", !lab.view);
       const { view } = lab;
       if (!view || busy) return;
-      const asks = parameters.get("label");
-      if (label === null || label >= view.labels.length) label = view.labels.includes(asks) ? view.labels.indexOf(asks) : view.answer;
+      const asks = parameters.get("label") ?? (same(lab.strokes, DOUBTFUL.strokes) ? DOUBTFUL.label : null);
+      const open = !parameters.has("label") && !lab.lessons.length; // nobody has said what it is
+      if (label === null || label >= view.labels.length || open) label = view.labels.includes(asks) ? view.labels.indexOf(asks) : view.answer;
       classes.replaceChildren(...view.labels.map((text, index) =>
         el("button.preset.class", {
           type: "button", "aria-pressed": String(index === label),
