@@ -289,7 +289,7 @@ def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeyp
             write(tmp_path, f"photos/{letter}/ann{number % 2}_{number}.png", picture)
     out = tmp_path / "own.safetensors"
     arguments = ["asl", "--photos", str(tmp_path / "photos"), "--out", str(out), "--epochs", "20", "--batch-size", "8",
-                 "--looks", "48"]  # fmt: skip
+                 "--looks", "144"]  # fmt: skip
     assert main([*arguments, "--leave-out", "ann1", "--device", "cpu", "--threads", "1"]) == 0
     model, about = checkpoint.load(out, "asl")
     assert about.network == "hand-reader" and about.notes["groups"] == ["ann0"] and about.test_count == 12
