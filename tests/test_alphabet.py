@@ -121,8 +121,12 @@ def test_practice_says_when_it_is_right_and_what_to_change(alphabet):
 
 def test_practice_speaks_chinese_too(page):
     open_alphabet(page, "zh-TW")
+    page.locator(".alphabet-word input").fill("KJ")
+    page.locator('[name="practice-what"][value="word"]').check()
     page.locator("[data-hand=practise]").click()
-    assert page.locator(".practice-task").inner_text().startswith("請比出")
+    assert page.locator(".practice-task").inner_text() == "請比出 K。"
+    page.locator("[data-hand=skip]").click()
+    assert "畫出 J" in page.locator(".practice-task").inner_text()
     assert page.locator(".alphabet-tile").first.get_attribute("aria-label").startswith("A：握拳")
 
 

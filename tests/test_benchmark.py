@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.answer.frozen import Frozen
+from train.answer.frozen import Classifier, frozen
 from train.benchmark import __main__ as benchmark
 from train.benchmark import answers as benchmark_answers
 from train.data.sign_csv import HEADER
@@ -104,7 +104,8 @@ def test_a_frozen_network_answers_as_the_network_does(task, recipe):
     torch.manual_seed(0)
     model = build(recipe.network).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (3, *task.input_shape), np.uint8)
-    maps, scores = Frozen(model, Metadata.of(task, recipe))(pixels)
+    about = Metadata.of(task, recipe)
+    maps, scores, _ = Classifier(frozen(model, about), about)(pixels)
     with torch.inference_mode():
         expected = model.features((torch.from_numpy(pixels).float() / 255 - task.mean) / task.std)
         assert np.allclose(maps, expected, atol=1e-4)
@@ -114,5 +115,5 @@ def test_a_frozen_network_answers_as_the_network_does(task, recipe):
 def test_the_shipped_networks_can_be_frozen():
     for task in (MNIST, ASL):
         model, about = checkpoint.load(checkpoint.default_path(task.name))
-        _, scores = Frozen(model, about)(np.zeros((2, *task.input_shape), np.uint8))
+        scores = Classifier(frozen(model, about), about)(np.zeros((2, *task.input_shape), np.uint8))[1]
         assert scores.shape == (2, len(task.labels)) and np.isfinite(scores).all()

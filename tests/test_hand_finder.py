@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
-from train.hands.boxes import generalised_iou, iou
+from train.hands.boxes import iou
 from train.hands.camera import photographed
 from train.hands.eyes import Eyes
-from train.hands.finder import CELL, LABELS, VIEW_SIDE, HandFinder, View, boxes_of, closer_boxes_of, find, find_many
-from train.hands.fit_finder import first_loss, main, second_loss
+from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, find, find_many
+from train.hands.finder_network import HandFinder, boxes_of, closer_boxes_of
+from train.hands.fit_finder import first_loss, generalised_iou, main, second_loss
+from train.hands.networks import HandBackbone
 from train.hands.no_hands import KEPT, KINDS, no_hand
 from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
 from train.learn import checkpoint
@@ -99,14 +100,19 @@ def test_overlaps_agree_with_areas_counted_by_hand():
 
 
 def test_frozen_eyes_see_what_the_network_sees():
-    network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU()).eval()
-    pixels = torch.rand(40, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    eyes = Eyes(network, side=64)
+    backbone = HandBackbone().load_pretrained().eval()
+    pixels = torch.rand(34, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+    seen = Eyes(backbone)(pixels)
     with torch.inference_mode():
-        assert torch.allclose(eyes(pixels), network(pixels), atol=1e-5)
-    finder = HandFinder().eval()
-    finder.share(eyes, first=eyes)
-    assert finder.backbone() is eyes and torch.equal(finder.first_answers(pixels), eyes(pixels))
+        assert seen.shape == (34, 1152, 6, 6) and torch.allclose(seen[::33], backbone(pixels[::33]), atol=1e-4)
+
+
+@needs_shipped
+def test_a_frozen_finder_finds_what_the_network_finds(shipped):
+    frozen = FrozenFinder.of(shipped, lambda pixels: Eyes(shipped.backbone())(torch.from_numpy(pixels)).numpy())
+    pictures = [no_hand(np.random.default_rng(seed), 200) for seed in range(3)]
+    for one, other in zip(find_many(shipped, pictures), find_many(frozen, pictures), strict=True):
+        assert one.score == pytest.approx(other.score, abs=0.02)  # the network may compute in bfloat16
 
 
 def test_a_view_and_the_way_out_of_it_agree():

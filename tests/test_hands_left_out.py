@@ -42,7 +42,7 @@ def test_rendered_hands_are_photos_with_their_boxes(rendered):
     assert (first.letter, second.letter) == ("A", "") and first.group == second.group == RENDERED
     assert first.box == pytest.approx((0.1, 0.1, 0.6, 0.9))
     (rendered / "labels.jsonl").write_text('{"file": "A/000000.jpg"}')
-    with pytest.raises(UsageError, match="line 1: no rendered hand"):
+    with pytest.raises(UsageError, match="writes it, line 1"):
         list_photos(rendered)
 
 

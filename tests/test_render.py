@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from train.data import rendered, sign_mnist
 from train.data.splits import load_splits, load_test
+from train.hands.photos import list_photos, open_hand
 from train.render import __main__ as command
 from train.render.capsules import BONES, DIGIT, PAIRS, depths, gaps
 from train.render.poses import LETTERS, all_poses, other_poses
@@ -154,3 +156,110 @@ def test_rendered_signs_stand_in_only_where_sign_mnist_is_not_at_hand(monkeypatc
     with pytest.raises(UsageError, match="not here"):
         load_test(ASL)  # a checkpoint is not measured on something else without a word
     assert len(load_test(ASL, drawn=True)) == len(rendered.load(train=False))
+
+
+def test_the_embedded_set_can_be_named_in_place_of_sign_mnist():
+    splits = load_splits(ASL, ASL.recipe("lesson"), folder=rendered.FILE.parent)
+    assert splits.rendered and len(splits.train) + len(splits.validation) == len(rendered.load(train=True))
+    assert len(load_test(ASL, folder=rendered.FILE.parent)) == len(rendered.load(train=False))
+
+
+def test_renders_are_learned_from_with_their_boxes(tmp_path):
+    pytest.importorskip("vtk")
+    command.main(["--letters", "K", "--others", "open", "--count", "2", "--side", "96", "--out", str(tmp_path)])
+    lines = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    photos = list_photos(tmp_path)
+    assert [photo.letter for photo in photos] == ["K", ""]
+    for photo, line in zip(photos, lines, strict=True):
+        picture, box = open_hand(photo)
+        assert picture.size == (96, 96) and np.abs(np.array(box) - line["box"]).max() < 0.1
+    (tmp_path / "labels.jsonl").write_text("{}\n")
+    with pytest.raises(UsageError, match="not as train"):
+        list_photos(tmp_path)
+
+
+def test_photos_keep_a_hand_that_can_be_seen():
+    pytest.importorskip("vtk")
+    from train.render.vary import photographed
+
+    hand = np.zeros((64, 64), np.uint8)
+    hand[16:48, 16:48] = 255
+    for ground, skin in ((255, 12), (2, 200)):  # dark before white paper, light in a dark room
+        pixels = np.where(hand[..., None] > 0, skin, ground) * np.ones(3)
+        for seed in range(10):
+            taken = photographed(pixels, np.random.default_rng(seed), hand)[20:44, 20:44].mean()
+            assert 35 < taken < 254, (ground, skin, seed)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no node to run the page's script with")
+def test_films_move_as_the_pages_hand_does():
+    pytest.importorskip("vtk")
+    from train.render.film import between
+
+    script = """
+    import { readFileSync } from "node:fs";
+    import { mixed, readPoses } from "./demo/signs/hand/motion.js";
+    const poses = readPoses(JSON.parse(readFileSync("assets/hand/poses.json", "utf8")));
+    const way = (a, b, share) => {
+      const { angles, turn } = mixed(poses[a], poses[b], share, poses.relaxed);
+      return [angles, turn];
+    };
+    console.log(JSON.stringify([way("A", "Q", 0.3), way("H", "K", 0.5), way("P", "B", 0.9)]));
+    """
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    ways = [("A", "Q", 0.3), ("H", "K", 0.5), ("P", "B", 0.9)]
+    for (a, b, share), (angles, (x, y, z, w)) in zip(ways, json.loads(done.stdout), strict=True):
+        pose = between(all_poses()[a], all_poses()[b], share, opens=True)
+        for name, values in angles.items():
+            assert np.abs(pose.angles[name] - values).max() < 1e-6, name
+        turn = [[1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)]]  # fmt: skip
+        assert np.abs(pose.turn - turn).max() < 1e-6
+
+
+def test_a_film_holds_its_word_and_its_camera_still():
+    pytest.importorskip("vtk")
+    from train.render.film import film, shots
+    from train.render.scene import Stage
+
+    keys = film("BJ")
+    frames = list(shots(keys, 5, np.random.default_rng(0), Stage(96)))
+    assert list(dict.fromkeys(frame.letter for frame in frames)) == [None, "B", "J"]
+    assert frames[-1].time <= keys[-1].time
+    heights = [(frame.box[1] + frame.box[3]) / 2 for frame in frames if frame.letter == "J"]
+    assert max(heights) - heights[0] > 5  # down, in pixels
+
+
+def test_what_a_network_reads_is_counted_by_letter_and_tone(tmp_path):
+    pytest.importorskip("vtk")
+    from types import SimpleNamespace
+
+    from train.render.evaluate import figures, read_renders
+
+    told = figures([("A", "A"), ("A", "S"), ("B", None)])
+    assert (told["n"], told["correct"], told["refused"]) == (3, 1, 1)
+    assert told["wrong"] == {"A": "1 of 2: S 1", "B": "1 of 1: refused 1"}
+    always_a = SimpleNamespace(read_many=lambda pictures: [[SimpleNamespace(label="A")] for _ in pictures])
+    told = read_renders(always_a, 25, seed=0, keep=tmp_path / "misread")
+    assert told["n"] == 25 and told["correct"] == 2 and len(list((tmp_path / "misread").iterdir())) == 23
+    assert sum(int(text.split()[-1]) for text in told["by_tone"].values()) == 25
+
+
+def test_answers_to_films_become_tracks():
+    pytest.importorskip("vtk")
+    from train.render.tracks import signings
+
+    signs = list(signings(4, 0.2, np.random.default_rng(0)))
+    assert [one.sign for one in signs[:4]] == ["J", "Z", "J", "Z"] and {one.sign for one in signs[4:]} == {None}
+    assert sum(one.keys[-1].time for one in signs[4:]) >= 12 and all(one.begins > 0 for one in signs[:4])
+
+
+def test_the_chart_shows_j_and_z_as_movements():
+    for ground in ("light", "dark"):
+        for letter, still in (("J", "I"), ("Z", "D")):
+            moves, stands = (np.asarray(Image.open(SIGNS / ground / f"{name}.webp"), int) for name in (letter, still))
+            blue = (moves[..., 2] - moves[..., 0] > 60).sum()
+            assert blue > 500 > (stands[..., 2] - stands[..., 0] > 60).sum()  # the arrow

@@ -1,5 +1,9 @@
 """The camera and the word on the hand-sign tab, in a real browser: pytest tests/test_signs_camera.py"""
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 from signs_page import Server, answered, canned, open_alone, open_in_app, text, until
 
@@ -220,3 +224,61 @@ def test_a_camera_that_cannot_be_used_is_explained(tab, error, words):
     tab.get_by_role("button", name="Use the camera").click()
     tab.locator(".signs .problem").wait_for()
     assert words in text(tab, ".problem") and "choose a photo" in text(tab, ".problem")
+
+
+STEPPED = """() => {
+    window.clock = 0;  // the page's time goes by frames, however busy the machine is
+    performance.now = () => window.clock;
+    const ask = window.fetch;
+    window.fetch = (...given) => {
+        if (String(given[0]).endsWith('read/sign')) window.clock += 150;
+        return ask(...given);
+    };
+}"""
+
+
+class Drawing(Server):
+    """A hand that stands as an I, draws a J along the pose's path, and goes."""
+
+    def __init__(self, page):
+        poses = json.loads((Path(__file__).parents[1] / "assets" / "hand" / "poses.json").read_text("utf-8"))
+        path = poses["moving"]["J"]["path"]
+        times, places = [place["time"] for place in path], np.array([place["at"] for place in path])
+        moments = 0.15 * np.arange(22) - 1.2
+        ways = [np.interp(moments, times, places[:, axis]) for axis in (0, 1)]
+        self.boxes = [[180 + 120 * x, 100 - 120 * y, 260 + 120 * x, 220 - 120 * y] for x, y in zip(*ways, strict=True)]
+        super().__init__(page)
+
+    def _asked(self, route):
+        seen = len(self.asked)
+        gone = seen >= len(self.boxes)
+        self.answer = canned(None) if gone else canned("I", [["I", 0.95], ["Y", 0.03]], box=self.boxes[seen])
+        super()._asked(route)
+
+
+def test_a_j_drawn_in_the_air_joins_the_word_in_place_of_its_i(camera):
+    camera.evaluate(STEPPED)
+    Drawing(camera)
+    start_camera(camera)
+    camera.wait_for_function("() => document.querySelector('.signs .sure').textContent === 'J, by its movement'")
+    assert camera.locator(".signs .word-text").text_content() == "J"
+    answered(camera, 30)
+    assert camera.locator(".signs .word-text").text_content() == "J"
+
+
+def test_practice_takes_a_j_by_its_movement_and_shows_oneself_beside_the_letter(camera):
+    camera.evaluate(STEPPED)
+    camera.locator(".alphabet").scroll_into_view_if_needed()
+    camera.wait_for_selector(".alphabet[data-shows]", timeout=60_000)
+    camera.locator(".alphabet-word input").fill("JK")
+    camera.locator('[name="practice-what"][value="word"]').check()
+    camera.locator('[data-hand="practise"]').click()
+    assert "Draw J in the air" in text(camera, ".practice-task")
+    Drawing(camera)
+    camera.locator('[data-hand="camera"]').click()
+    camera.locator(".practice-views video.mirrored").wait_for(timeout=60_000)
+    assert camera.locator('[data-hand="camera"]').is_hidden()
+    camera.wait_for_function("() => document.querySelector('.practice-task').textContent.includes('Show me K')")
+    assert "1 right" in text(camera, ".practice-score")
+    camera.locator('[data-hand="finish"]').click()
+    assert camera.locator(".practice-views video").count() == 0

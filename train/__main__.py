@@ -211,7 +211,7 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
         for _ in fit(run, splits):
             pass
         return 0
-    _introduce(run, splits)
+    _introduce(run, splits, asked=options.data is not None)
     if not learn(run, splits, partial_path(out), metadata):
         return STOPPED
     if options.strokes:
@@ -264,13 +264,13 @@ def _about(options: argparse.Namespace, run: Run, splits: Splits) -> checkpoint.
     return metadata
 
 
-def _introduce(run: Run, splits: Splits) -> None:
-    """Say what is about to be trained, how, and what repeats it."""
+def _introduce(run: Run, splits: Splits, asked: bool = False) -> None:
+    """Say what is about to be trained, how, and what repeats it; `asked`: somebody named this data."""
     recipe, computed = run.recipe, run.computed()
     if run.steps_done:
         steps = -(-len(splits.train) // recipe.batch_size)
         print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
-    if splits.rendered:
+    if splits.rendered and not asked:
         print(STAND_IN)
     workers = f"; {run.workers.count} workers" * (run.workers.count > 1)
     print(f"{run.task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "

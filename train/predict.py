@@ -13,7 +13,7 @@ from PIL import Image
 from train.answer.reading import Reading
 from train.commands import FAULT, json_line, run
 from train.data.pictures import open_picture
-from train.learn.checkpoint import CheckpointError, read_metadata
+from train.learn.metadata import CheckpointError, read_metadata
 from train.task import TASKS, UsageError
 
 BATCH = 32  # pictures read together: opened by threads, then one pass through the network

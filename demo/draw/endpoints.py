@@ -118,7 +118,7 @@ def read_picture(body: bytes) -> dict:
 
 def read_number(data: bytes) -> dict:
     """What `/digit` answers to a picture file's bytes."""
-    from train.predict import answer  # only now: it is the command line's, which loads torch
+    from train.predict import answer  # only now: the page opens without waiting for it
 
     readings = digit_reader().read(data)
     whole = answer(readings)

@@ -75,13 +75,14 @@ export function answerPanel(root) {
   }
 
   let last = null;
-  function show({ label, top, note: said = null, speak = true }) {
-    last = { label, top, note: said };
+  function show({ label, top, note: said = null, moved = false, speak = true }) {
+    last = { label, top, note: said, moved };
     ranked = top;
     const share = percent(label ? (new Map(top).get(label) ?? 0) : 0);
     write(letter, label || (top.length ? "?" : "–"));
     root.classList.toggle("unsure", !label || Boolean(said));
-    if (label) say(sure, said ? "sign.perhaps" : "sign.sure", { letter: label, share });
+    if (moved) say(sure, "sign.moved", { letter: label });
+    else if (label) say(sure, said ? "sign.perhaps" : "sign.sure", { letter: label, share });
     else if (said) sayTold(sure, said);
     else say(sure, "sign.none");
     sayTold(note, label ? said : null);
@@ -91,7 +92,8 @@ export function answerPanel(root) {
   document.addEventListener("language", () => last && show({ ...last, speak: false }));
 
   return {
-    // label: a letter, or null for "no hand sign"; top: [[letter, share], ...], largest first; note: see noteOf
+    // label: a letter, or null for "no hand sign"; top: [[letter, share], ...], largest first; note: see noteOf;
+    // moved: a J or Z, by its movement
     show,
     async showCrop(cropAddress, heatAddress) {
       const mine = ++wanted;

@@ -50,7 +50,7 @@ export function asFile(canvas, type, quality) {
 }
 
 // Ask about frames one after the other until `running()` is false: never two questions under way, at most
-// `rate` a second. A question that fails is reported, and the next waits longer.
+// `rate` a second, which may be a function. A question that fails is reported, and the next waits longer.
 export async function readFrames({ video, longest = 480, rate = 6, running, ask, failed }) {
   const canvas = document.createElement("canvas");
   let failures = 0;
@@ -69,7 +69,7 @@ export async function readFrames({ video, longest = 480, rate = 6, running, ask,
       failures += 1;
       failed(error, failures);
     }
-    const pause = failures ? Math.min(500 * 2 ** failures, 8000) : 1000 / rate;
+    const pause = failures ? Math.min(500 * 2 ** failures, 8000) : 1000 / (typeof rate === "function" ? rate() : rate);
     await new Promise((done) => setTimeout(done, Math.max(pause - (performance.now() - began), 20)));
   }
 }

@@ -5,12 +5,15 @@ import { Trouble } from "../page/server.js";
 import { say, write } from "../page/words.js";
 import { noteOf } from "./answer.js";
 import { cameraCount, cameraTrouble, drawnTo, filmsUser, openCamera, readFrames } from "./camera.js";
+import { movements, SIGNS } from "./movement.js";
 import { LONGEST } from "./photo.js";
 import { smoother, speller } from "./spell.js";
 
 const SURELY_A_SIGN = 0.5; // of the smoothed probabilities together
 const SURE = 0.6; // of one letter; below it the panel says what else it may be
 const WORTH_NAMING = 0.12;
+const [RATE, CLOSELY] = [6, 12]; // frames a second at most, and while a hand may be about to draw a J or Z
+const SHOWN = 1.6; // seconds that a J or Z stays on the panel once it is drawn
 
 /** `tab` is what signs.js shares; see photo.js. */
 export function createLive(tab, photos) {
@@ -18,6 +21,8 @@ export function createLive(tab, photos) {
   const [picture, film] = [find(".picture"), find("video")];
   const words = speller();
   const smooth = smoother();
+  const moves = movements();
+  let drawn = -Infinity; // when the newest J or Z was
   let stream = null; // the camera's, while it is on
   let facing = recall("camera") === "environment" ? "environment" : "user";
   let mirror = null; // what is remembered of the camera that is on: "mirror.user" or "mirror.environment"
@@ -51,12 +56,13 @@ export function createLive(tab, photos) {
     write(find(".chip"), "");
     frame.show(null, 1, 1);
     panel.clear();
-    smooth.reset();
+    forgetFrames();
     words.release();
     tab.show("camera");
     find('[data-do="flip"]').hidden = (await cameraCount().catch(() => 1)) < 2;
     readFrames({
       video: film,
+      rate: () => (moves.watching(performance.now() / 1000) ? CLOSELY : RATE),
       running: () => stream === mine && root.isConnected,
       ask: askFrame,
       failed: (error, count) => count > 1 && tab.problem(error instanceof Trouble ? error : new Trouble("camera.frame")),
@@ -65,23 +71,46 @@ export function createLive(tab, photos) {
 
   async function askFrame(blob, width, height) {
     const mine = stream;
+    const taken = performance.now() / 1000;
     const answer = await tab.ask(blob, null, { live: true, signal: AbortSignal.timeout(15000) });
     if (stream !== mine) return;
     tab.problem(null);
     const now = performance.now() / 1000;
+    const moved = moves.add(answer, taken);
+    if (moved) return showDrawn(moved, now);
     const ranked = smooth.add(answer.label ? answer.top : [], now);
     const there = ranked.reduce((sum, [, share]) => sum + share, 0);
     const [best, share] = there > SURELY_A_SIGN ? ranked[0] : [null, 0];
     const labels = ranked.slice(0, 3).filter(([, other]) => other > WORTH_NAMING).map(([label]) => label);
     const note = !best ? noteOf(answer) : share < SURE ? { code: "sign.maybe", values: { labels } } : null;
-    panel.show({ label: best, top: best ? ranked : [], note, speak: false });
     frame.show(answer.box, width, height, { edit: false, mirrored: mirrored() });
-    write(find(".chip"), best || "");
     const { progress, added } = words.add(best, share, now);
-    panel.ring(progress, progress === 1);
+    if (now - drawn > SHOWN) {
+      panel.show({ label: best, top: best ? ranked : [], note, speak: false });
+      write(find(".chip"), best || "");
+      panel.ring(progress, progress === 1);
+    }
     if (added) spelled("sign.word.added", { letter: added });
     panel.showCrop(answer.seen, answer.heat);
     tab.answered({ label: best, share, live: true });
+  }
+
+  /** J or Z, seen by its movement: it joins the word at once, in place of the I or D that it began as. */
+  function showDrawn(letter, now) {
+    drawn = now;
+    smooth.reset();
+    panel.show({ label: letter, top: [], moved: true, speak: false });
+    panel.ring(1, true);
+    write(find(".chip"), letter);
+    words.drawn(letter, SIGNS[letter].shows, now);
+    spelled("sign.word.added", { letter });
+    tab.answered({ label: letter, share: 1, live: true, moved: true });
+  }
+
+  function forgetFrames() {
+    smooth.reset();
+    moves.reset();
+    drawn = -Infinity;
   }
 
   const mirrored = () => find(".mirror input").checked;
@@ -138,7 +167,7 @@ export function createLive(tab, photos) {
     release,
     on: () => stream !== null,
     word: words.word,
-    forgetFrames: smooth.reset,
+    forgetFrames,
     shoot: () => film.videoWidth && photos.use(drawnTo(film, film.videoWidth, film.videoHeight, LONGEST)),
     flip() {
       facing = facing === "user" ? "environment" : "user";

@@ -43,7 +43,7 @@ def reader(network: str):
 
 
 def _load(network: str):
-    # only now: the page opens without waiting for torch
+    # only now: the page opens without waiting for it
     if network == "lesson":
         from train.hands.lesson_reader import LessonSignReader
 

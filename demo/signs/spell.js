@@ -21,11 +21,14 @@ export function smoother(constant = 0.35) {
   };
 }
 
+const DRAWING = 4; // seconds from a letter that stands to the end of the one that is drawn from it
+
 // A letter counts once it led for `hold` seconds; the same letter counts again after it was let go. It takes
 // `enough` probability to begin and less to go on, so that one wrong frame in between does no harm.
 export function speller(hold = 1.0, enough = 0.6, still = 0.4) {
   let word = "";
   let held = null; // { label, since, done }
+  let newest = null; // { label, at }: what was added last, and when
   return {
     word: () => word,
     add(label, probability, now) {
@@ -37,7 +40,14 @@ export function speller(hold = 1.0, enough = 0.6, still = 0.4) {
       if (progress < 1) return { progress, added: null };
       held.done = true;
       word += label;
+      newest = { label, at: now };
       return { progress: 1, added: label };
+    },
+    /** A letter that was drawn in the air; what the hand showed as it began, one of `starts`, was not meant. */
+    drawn(label, starts, now) {
+      if (newest && now - newest.at < DRAWING && starts.includes(newest.label) && word.endsWith(newest.label)) word = word.slice(0, -1);
+      word += label;
+      [newest, held] = [{ label, at: now }, null];
     },
     space() { if (word && !word.endsWith(" ")) word += " "; },
     backspace() { word = word.slice(0, -1); },

@@ -8,7 +8,7 @@ from demo.training.store import Store
 from demo.wire import drawing, note_of, parse
 from train.answer.reading import Reading
 from train.data.pictures import open_picture
-from train.learn import checkpoint
+from train.learn.metadata import default_path, read_metadata
 
 MOST_READERS = 4
 _readers: OrderedDict[Path, object] = OrderedDict()
@@ -22,7 +22,7 @@ def try_both(store: Store, run: str, body: bytes) -> dict:
     digits, and a picture file for one that reads signs. Raises UsageError.
     """
     own = store.path(run)
-    task = checkpoint.read_metadata(own).task
+    task = read_metadata(own).task
     return {
         "own": _answer(task, own, body),
         "shipped": _shipped(task, body),
@@ -30,7 +30,7 @@ def try_both(store: Store, run: str, body: bytes) -> dict:
 
 
 def _shipped(task: str, body: bytes) -> dict:
-    path = checkpoint.default_path(task)
+    path = default_path(task)
     if not path.exists():
         return {"error": f"There is no shipped network. Train one with: python -m train {task}", "code": "try.none"}
     return _answer(task, path, body)

@@ -5,6 +5,9 @@ This module loads torch, which takes seconds and hundreds of megabytes: `endpoin
 
 import atexit
 import logging
+import os
+import subprocess
+import sys
 
 from demo.limits import RunLimits
 from demo.training import zero
@@ -18,16 +21,14 @@ from demo.training.slots import Slots
 from demo.training.store import Store
 from demo.training.work import train
 from demo.wire import NotReady
-from train.answer.onnx import to_onnx
 from train.fast.library import ready
 from train.fast.machine import plan
-from train.learn.checkpoint import load
-from train.task import UsageError
 
-log = logging.getLogger(__name__)
 __all__ = ["Training", "choices", "follow", "get_ready", "keep_onnx", "layer_table", "limits", "lines",
            "networks", "read_options", "read_settings", "shelf", "slots", "store", "task_of", "try_both"]  # fmt: skip
 
+log = logging.getLogger(__name__)
+EXPORTED = 120  # seconds that an export may take
 limits = RunLimits()
 store = Store(limits.kept, limits.kept_bytes)
 shelf = Shelf()
@@ -59,12 +60,21 @@ def get_ready() -> None:
 
 
 def keep_onnx(run: str) -> None:
-    """Writes a run's network as ONNX beside its checkpoint. Raises UsageError."""
+    """Writes a run's network as ONNX beside its checkpoint. Raises UsageError.
+
+    In a process of its own: torch's exporter takes seconds, and memory that it would never give back.
+    """
     path = store.path(run)
-    if path.with_suffix(".onnx").exists():
+    onnx = path.with_suffix(".onnx")
+    if onnx.exists():
         return
+    command = [sys.executable, "-m", "train.export", str(path), str(onnx)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, map(str, sys.path)))}
     try:
-        to_onnx(*load(path), path.with_suffix(".onnx"))
-    except UsageError as error:
-        log.warning("run %s could not be kept as ONNX: %s", run, error)
-        raise NotReady("This network could not be made into an ONNX file here.", code="keep.onnx") from None
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=EXPORTED)
+        why = done.stderr if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = str(error)
+    if why or not onnx.exists():
+        log.warning("run %s could not be written as ONNX: %s", run, why[-2000:])
+        raise NotReady("This network could not be made into an ONNX file here.", code="keep.onnx")

@@ -74,6 +74,17 @@ test("the camera's letter counts when it is held, a photo's at once", () => {
   assert.deepEqual(practice.score(5), { hits: 2, tries: 2, count: 2, at: 2, seconds: 5 });
 });
 
+test("J and Z count at once when they are drawn, and are no answer to another letter", () => {
+  const practice = createPractice(["J", "K"], 0);
+  const drawn = (label) => ({ label, share: 1, live: true, moved: true });
+  assert.equal(practice.add(drawn("Z"), 1), null);
+  assert.equal(practice.add({ label: "I", share: 0.9, live: true }, 1), null);
+  assert.deepEqual(practice.add({ label: "I", share: 0.9, live: true }, 2.5), { advice: "hand.advice.J.I", read: "I" });
+  assert.equal(practice.add(drawn("J"), 3), "hit");
+  assert.equal(practice.add(drawn("J"), 4), null);
+  assert.equal(practice.wanted(), "K");
+});
+
 test("another letter brings advice, once; an unsure one or none brings nothing", () => {
   const practice = createPractice(["K"], 0);
   assert.equal(practice.add({ label: "V", share: 0.4, live: false }, 0), null);
@@ -94,6 +105,7 @@ test("each pair of advice is said in every language, and so is each letter", () 
 });
 
 test("words and shuffles hold what can be practised", () => {
-  assert.deepEqual(lettersOf("Jazz 4 u"), ["A", "U"]);
+  assert.deepEqual(lettersOf("Jazz 4 u"), ["J", "A", "Z", "Z", "U"]);
   assert.deepEqual(shuffled(STILL, () => 0.3).sort(), [...STILL].sort());
+  assert.equal(shuffled().length, 26);
 });

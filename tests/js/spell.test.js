@@ -29,6 +29,16 @@ for (const [frames, word] of Object.entries(SPELLED)) {
   test(`"${frames}" spells "${word}"`, () => assert.equal(spelled(frames), word));
 }
 
+test("a J takes the place of the I that it began as, not of one before", () => {
+  const words = speller();
+  for (const time of [0, 1]) words.add("I", 1, time);
+  words.drawn("J", "I", 2.5);
+  assert.equal(words.word(), "J");
+  for (const time of [5, 6]) words.add("I", 1, time);
+  words.drawn("J", "I", 12);
+  assert.equal(words.word(), "JIJ");
+});
+
 test("spaces, the last letter and the whole word can be taken back", () => {
   const words = speller();
   for (const time of [0, 1]) words.add("A", 1, time);

@@ -40,12 +40,17 @@ def ranked(labels: tuple[str, ...], probabilities) -> tuple[tuple[str, float], .
     return tuple(sorted(pairs, key=lambda pair: -pair[1]))
 
 
-def class_activation(maps: np.ndarray, gradient: np.ndarray) -> list[np.ndarray]:
-    """Where the answer comes from: each place's share of the winning score (HiResCAM; Draelos and Carin, 2020).
+def softmax(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Scores (N, classes) as probabilities, which a temperature above 1 makes less sure."""
+    powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
 
-    Takes the last feature maps (N, C, h, w) and the score's gradient by them; gives (28, 28) float32 in 0..1 each.
+
+def class_activation(shares: np.ndarray) -> list[np.ndarray]:
+    """Where the answer comes from, as pictures: (28, 28) float32 in 0..1 each.
+
+    Takes each place's share of the winning score, (N, h, w), at least 0 (see train.answer.parts.answer).
     """
-    shares = np.maximum((maps * gradient).sum(axis=1), 0)
     heats = []
     for share in shares:
         share = (share / max(float(share.max()), 1e-6) * 255).astype(np.uint8)

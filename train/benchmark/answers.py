@@ -13,8 +13,9 @@ import onnxruntime
 import torch
 from torch import nn
 
-from train.answer.frozen import Frozen
+from train.answer.frozen import Classifier, frozen
 from train.answer.onnx import exported
+from train.answer.parts import MANY
 from train.data import mnist, sign_csv, sign_mnist
 from train.data.pictures import open_picture
 from train.digits.ink import find_ink
@@ -92,15 +93,16 @@ def _forward(task: Task, batch: int, rounds: int) -> Iterator[Figure]:
     plain = nn.Sequential(model.features, model.classifier).eval()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(exported(plain, images, ["images"], ["scores"]), options,
-                                           providers=["CPUExecutionProvider"])  # fmt: skip
-    frozen, given = Frozen(model, about), images.numpy()
+    example = torch.zeros(MANY, *task.input_shape)
+    graph = exported(plain, example, ["images"], ["scores"]).SerializeToString()
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    ours, given = Classifier(frozen(model, about), about), images.numpy()
 
     def eager():
         with torch.inference_mode():
             plain(images)
 
-    ways = {"ONNX Runtime's own": lambda: session.run(None, {"images": given}), "ours": lambda: frozen(pixels),
+    ways = {"ONNX Runtime's own": lambda: session.run(None, {"images": given}), "ours": lambda: ours(pixels),
             "torch, eager, float32": eager}  # fmt: skip
     times = medians(ways, rounds)
     own = times["ONNX Runtime's own"]

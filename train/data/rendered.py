@@ -22,18 +22,29 @@ STAND_IN = (
 
 
 def or_sign_mnist(train: bool, folder: Path | None = None, form: str | None = None) -> tuple[Images, bool]:
-    """Sign Language MNIST as `sign_mnist.load` gives it, False; where it is not at hand, the rendered signs, True."""
+    """Sign Language MNIST as `sign_mnist.load` gives it, False; where it is not at hand, the rendered signs, True.
+
+    The rendered ones as well where the folder is theirs.
+    """
+    if asked_for(folder):
+        return load(train), True
     try:
         return sign_mnist.load(train, folder, form), False
     except sign_mnist.NotAtHand:
         return load(train), True
 
 
+def asked_for(folder: Path | None) -> bool:
+    """Whether somebody named the folder of the rendered signs in place of one with Sign Language MNIST."""
+    return folder is not None and Path(folder).resolve() == FILE.parent.resolve()
+
+
 def lesson_sets(folder: Path | None = None) -> tuple[Images, Images]:
     """The lesson's training and validation images; says so where they are rendered ones. Raises UsageError."""
     (training, drawn), (validation, drawn_too) = or_sign_mnist(True, folder), or_sign_mnist(False, folder)
     if drawn or drawn_too:
-        print(STAND_IN)
+        if not asked_for(folder):
+            print(STAND_IN)
         return load(train=True), load(train=False)
     return training, validation
 

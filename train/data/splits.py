@@ -36,7 +36,7 @@ def load_test(task: Task, *, folder: Path | None = None, form: str | None = None
 
     `drawn` asks for those of the rendered signs, for a network that learned from rendered ones.
     """
-    if drawn:
+    if drawn or (task.name != "mnist" and rendered.asked_for(folder)):
         return rendered.load(train=False)
     if task.name == "mnist":
         return mnist.load(train=False, folder=folder)

@@ -5,18 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
-from train.answer.frozen import Frozen
-from train.answer.reading import Reading, class_activation, ranked, refused
+from train.answer.frozen import Classifier
+from train.answer.reading import Reading, class_activation, ranked, refused, softmax
 from train.data.pictures import open_picture
 from train.digits.ink import LONGEST, find_ink
 from train.digits.normalise import even_out, upright_line
 from train.digits.parts import unlike_digits
 from train.digits.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
 from train.digits.strokes import extent, path_length, redraw
-from train.learn import checkpoint
+from train.learn.metadata import default_path
 from train.task import Message
 
 NOTHING = Message("Nothing is drawn here yet.", code="digit.nothing")
@@ -48,8 +47,8 @@ class DigitReader:
 
     def __init__(self, path: Path | str | None = None):
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
-        model, self.about = checkpoint.load(path or checkpoint.default_path("mnist"), "mnist")
-        self.classifier, self.network = model.classifier, Frozen(model, self.about)
+        self.network = Classifier.opened(path or default_path("mnist"), "mnist")
+        self.about = self.network.about
 
     def read(self, picture) -> list[Reading]:
         """The digits of one picture (a path, bytes, PIL image or array), line by line, from left to right.
@@ -157,9 +156,9 @@ class DigitReader:
         ]
         seen = [even_out(strength[:, places[left] : places[right]]) for left, right in stretches]
         blank = np.zeros((28, 28), np.uint8)
-        maps, scores = self.network(np.stack([blank if part is None else part for part in seen])[:, None])
+        maps, scores, _ = self.network(np.stack([blank if part is None else part for part in seen])[:, None])
         # parts in which there is little to see prove nothing: M and w would be 111
-        sure = self._softmax(scores).max(axis=1) * (_strengths(maps) >= self.about.faint_below)
+        sure = softmax(scores, self.about.temperature).max(axis=1) * (_strengths(maps) >= self.about.faint_below)
         best = {0: (1.0, [])}
         for (left, right), confidence in zip(stretches, sure.tolist(), strict=True):
             if left in best and best[left][0] * confidence > best.get(right, (0.0,))[0]:
@@ -175,28 +174,24 @@ class DigitReader:
 
     def probabilities(self, seen: np.ndarray) -> np.ndarray:
         """(N, 28, 28) uint8 -> (N, 10) float32, calibrated."""
-        return self._softmax(self.network(seen[:, None])[1])
+        return softmax(self.network(seen[:, None])[1], self.about.temperature)
 
     def _answers(self, seen: list[np.ndarray], boxes) -> list[Reading]:
         """One reading for each 28 x 28 picture."""
-        maps, scores = self.network(np.stack(seen)[:, None])
-        heats = class_activation(maps, self._gradient(maps, scores.argmax(axis=1)))
-        each = zip(self._softmax(scores), _strengths(maps), seen, heats, boxes, strict=True)
+        maps, scores, shares = self.network(np.stack(seen)[:, None])
+        each = zip(
+            softmax(scores, self.about.temperature),
+            _strengths(maps),
+            seen,
+            class_activation(shares),
+            boxes,
+            strict=True,
+        )
         readings = [self._answer(*one) for one in each]
         strange = sum(reading.label is None for reading in readings)
         if len(readings) > 1 and (strange >= DOUBTFUL * len(readings) or _scattered(boxes)):
             return [replace(reading, label=None, note=reading.note or NO_DIGIT) for reading in readings]
         return readings
-
-    def _gradient(self, maps: np.ndarray, answers: np.ndarray) -> np.ndarray:
-        """The gradient of each picture's winning score by its feature maps (N, C, h, w)."""
-        last = self.classifier[-1]
-        if len(self.classifier) == 2 and isinstance(last, torch.nn.Linear):
-            return last.weight.detach().numpy()[answers].reshape(maps.shape)  # one layer: its weights are the gradient
-        with torch.enable_grad():
-            at = torch.from_numpy(maps).requires_grad_()
-            scores = self.classifier(at)[range(len(answers)), answers]
-            return torch.autograd.grad(scores.sum(), at)[0].numpy()
 
     def _answer(self, probabilities, strength, seen, heat, box) -> Reading:
         top = ranked(self.about.labels, probabilities)
@@ -213,10 +208,6 @@ class DigitReader:
             return Reading(None, confidence, note=note, **about)
         note = _either(label, second) if confidence < RESERVE else ""
         return Reading(label, confidence, note=note, **about)
-
-    def _softmax(self, scores: np.ndarray) -> np.ndarray:
-        powers = np.exp((scores - scores.max(axis=1, keepdims=True)) / self.about.temperature)
-        return powers / powers.sum(axis=1, keepdims=True)
 
 
 def _either(first: str, second: str) -> Message:

@@ -11,15 +11,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
+from train.answer.frozen import frozen
+from train.answer.reading import softmax
 from train.data.pictures import PictureError
 from train.hands.boxes import Box, in_pixels
-from train.hands.crop import crop
-from train.hands.eyes import Eyes
-from train.hands.finder import HandFinder, first_look, second_look, shipped_finder
-from train.hands.networks import HandReader, pooled
+from train.hands.crop import as_input, crop
+from train.hands.finder import FrozenFinder, first_look, second_look
+from train.hands.finder_network import HandFinder, shipped_finder
+from train.hands.networks import HandReader
 from train.hands.photos import Finder, Photo, at_most, list_photos, open_hand
 from train.hands.places import parts, resized
 from train.learn import checkpoint
@@ -34,9 +35,8 @@ class Agreement:
     """Says where the hand is in a photo whose letter is known."""
 
     def __init__(self, finder: HandFinder, reader: HandReader, about: Metadata):
-        self.look = Eyes(reader.backbone)
-        self.finder, self.head, self.about = finder, reader.head.eval(), about
-        self.finder.share(self.look, Eyes(finder))
+        self.network, self.about = frozen(reader, about), about
+        self.finder = FrozenFinder.of(finder, lambda pixels: self.network("eyes", pixels)[0])
 
     @classmethod
     def shipped(cls) -> "Agreement | None":
@@ -51,7 +51,7 @@ class Agreement:
         places = first_look(self.finder, [picture])[0]
         score, box = second_look(self.finder, [picture], places[:1])[0]
         if photo.letter not in self.about.labels:
-            return box if score >= float(self.finder.least) else None
+            return box if score >= self.finder.least else None
         steps = ([box], [resized(box, 0.75)], [resized(box, 0.6), *parts(box), *(other for _, other in places[1:])])
         best, surest = box, LEAST
         for boxes in steps:
@@ -64,10 +64,9 @@ class Agreement:
 
     def _shares(self, picture: Image.Image, boxes: list[Box], letter: str) -> list[float]:
         """The letter's probability at each of the boxes."""
-        crops = torch.from_numpy(np.stack([crop(picture, box) for box in boxes])).permute(0, 3, 1, 2).float() / 255
-        with torch.inference_mode():
-            scores = self.head(pooled(self.look(crops))) / self.about.temperature
-        return scores.softmax(1)[:, self.about.labels.index(letter)].tolist()
+        maps = self.network("eyes", as_input(np.stack([crop(picture, box) for box in boxes])))[0]
+        shares = softmax(self.network("head", maps)[0], self.about.temperature)
+        return shares[:, self.about.labels.index(letter)].tolist()
 
 
 def kept_boxes(file: Path) -> dict[str, Box]:

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import torch
+import numpy as np
 from PIL import Image
-from torch import Tensor
 
 from train.task import UsageError
 
@@ -36,28 +35,10 @@ def in_pixels(box: Box, picture: Image.Image) -> Box:
     return tuple(edge * size for edge, size in zip(box, picture.size * 2, strict=True))
 
 
-def iou(a: Tensor | Box, b: Tensor | Box) -> Tensor:
+def iou(a: np.ndarray | Box, b: np.ndarray | Box) -> np.ndarray:
     """Intersection over union, 0..1, of boxes (..., 4) and boxes (..., 4) that broadcast; 0 where both are empty."""
-    shared, union, _ = _areas(_tensor(a), _tensor(b))
-    return torch.where(union > 0, shared / union, 0.0)
-
-
-def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
-    """The same, less the share of the box around both that neither fills (Rezatofighi et al., 2019): -1..1.
-
-    It has a slope also where two boxes do not touch, so that training can bring them together.
-    """
-    shared, union, around = _areas(a, b)
-    return shared / union - (around - union) / around
-
-
-def _areas(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What two boxes share, what they cover together, and the box around both."""
-    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
-    around = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1)
+    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = sides.clip(min=0).prod(-1)
     union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
-    return shared, union, around
-
-
-def _tensor(box: Tensor | Box) -> Tensor:
-    return box if isinstance(box, Tensor) else torch.tensor(box, dtype=torch.float64)
+    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0.0)

@@ -42,6 +42,11 @@ def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, 
     return np.asarray(Image.fromarray(padded[:size, :size]).resize((side, side), resample))
 
 
+def as_input(crops: np.ndarray) -> np.ndarray:
+    """Crops (N, H, W, 3) uint8 as the networks take them: (N, 3, H, W) float32 in 0..1."""
+    return np.ascontiguousarray(crops.transpose(0, 3, 1, 2), np.float32) / 255
+
+
 def box_without_finder(picture: Image.Image) -> Box:
     """The box to assume where no hand was looked for: the middle of the picture, most of it."""
     return middle(picture, 0.84)

@@ -15,7 +15,7 @@ import numpy as np
 
 from train.data.pictures import on_ground, open_picture
 from train.fast.machine import plan
-from train.hands.finder import shipped_finder
+from train.hands.finder_network import shipped_finder
 from train.hands.fit_photos import (
     Features,
     about_network,

@@ -5,20 +5,20 @@ landmark model, with their weights kept as they are. What they should answer is 
 the whole hand is, fingers included, and whether there is one.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor, nn
 
-from train.fast.machine import cpu_has_bfloat16
+from train.answer.frozen import Frozen, Network
 from train.hands.boxes import Box, iou
-from train.hands.eyes import Look
-from train.hands.networks import FEATURES, HandBackbone
-from train.hands.palm_body import PalmBody
-from train.learn import checkpoint
+from train.hands.crop import as_input
+
+if TYPE_CHECKING:
+    from torch import nn
 
 VIEW_SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of it to each answer of the first look
@@ -28,65 +28,37 @@ CLOSER = 2.0  # the second look sees a square of so many times the first look's 
 OVERLAP = 0.3  # of boxes that are still taken for one hand
 FIRST = 0.25  # the first look's share in the box; without it, one box in fifty more is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
-QUICK = cpu_has_bfloat16()
 
 
-class HandFinder(nn.Module):
-    """Whole photo (N, 3, 192, 192) in [0, 1] -> (N, 5, 12, 12): for each cell, what the first look says.
+class Finder(Protocol):
+    """What finds: a network that takes both looks."""
 
-    First a logit for "the hand's middle is here", then the logarithms of the distances from the cell's middle to the
-    sides of the hand's box, in cells (as in FCOS, Tian et al. 2019, without its pyramid: the second look does that).
-    """
+    least: float  # the score from which a hand counts as found
 
-    def __init__(self, width: int = 96):
-        super().__init__()
-        self.body = PalmBody().requires_grad_(False)
-        self.head = nn.Sequential(
-            nn.Conv2d(PalmBody.channels, width, 1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(),
-            nn.Conv2d(width, len(LABELS), 1),
-        )  # fmt: skip
-        self.closer = nn.Sequential(
-            nn.Conv2d(FEATURES, 64, 1), nn.BatchNorm2d(64), nn.ReLU(),
-            nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 36, 128), nn.ReLU(), nn.Linear(128, len(LABELS)),
-        )  # fmt: skip
-        self.register_buffer("least", torch.tensor(0.5))  # score from which a hand counts as found; set by training
-        self._eyes: list[Look] = []  # of the second look; the reader's too, so not kept a second time
-        self._first: list[Look] = []  # what looks first, if not this network itself
+    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Whole photos (N, 3, 192, 192) float32 in 0..1 -> logits (N, 144) and boxes (N, 144, 4) in the view."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.body(x))
-
-    def share(self, backbone: Look, first: Look | None = None) -> None:
-        """Use this backbone for the second look (otherwise it is loaded from `assets` when first needed).
-
-        `first`, if given, is this network's own first look, frozen.
-        """
-        self._eyes = [backbone]
-        self._first = [first] if first else []
-
-    def first_answers(self, x: Tensor) -> Tensor:
-        """The first look's answers, by whoever looks for this network."""
-        return self._first[0](x) if self._first else self(x)
-
-    def backbone(self) -> Look:
-        """The network of the second look, before its head."""
-        if not self._eyes:
-            self._eyes = [HandBackbone().load_pretrained().eval().to(memory_format=torch.channels_last)]
-        return self._eyes[0]
-
-    def look_closer(self, x: Tensor) -> Tensor:
-        """The place itself (N, 3, 192, 192) -> (N, 5): a logit for "this is a hand", and its box.
-
-        The box is the middle's distance from the view's, and the logarithms of width and height, in halves of the view.
-        """
-        return self.closer(self.backbone()(x))
+    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Places closely seen, likewise -> logits (N,) and boxes (N, 4) in the view."""
 
 
-def shipped_finder() -> HandFinder:
-    """The finder of checkpoints/. Raises CheckpointError."""
-    return checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]
+class FrozenFinder:
+    """A finder that only answers. Its second look is taken with `eyes`, the backbone that the reader has, too."""
+
+    def __init__(self, network: Network, eyes: Callable[[np.ndarray], np.ndarray]):
+        self.network, self.eyes, self.least = network, eyes, float(network.weight("least"))
+
+    @classmethod
+    def of(cls, finder: "nn.Module", eyes: Callable[[np.ndarray], np.ndarray]) -> "FrozenFinder":
+        """That of a train.hands.finder_network.HandFinder, which torch has in memory."""
+        weights = {name: weight.detach().cpu().numpy() for name, weight in finder.state_dict().items()}
+        return cls(Frozen("hand-finder", weights), eyes)
+
+    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.network("first", pixels)
+
+    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.network("second", self.eyes(pixels))
 
 
 @dataclass(frozen=True)
@@ -96,22 +68,6 @@ class Found:
     box: Box | None
     score: float  # 0..1: how surely there is a hand in the picture, at the box or, without one, anywhere
     others: tuple[Box, ...] = ()  # further hands, seen nearly as surely
-
-
-def boxes_of(answers: Tensor) -> Tensor:
-    """Boxes (N, 4, 12, 12) as left, top, right, bottom in the view, from the first look's answers (N, 5, 12, 12)."""
-    height, width = answers.shape[2:]
-    distance = CELL * answers[:, 1:].clamp(-4, 3).exp()
-    x = CELL * (torch.arange(width) + 0.5).view(1, 1, -1)
-    y = CELL * (torch.arange(height) + 0.5).view(1, -1, 1)
-    return torch.stack([x - distance[:, 0], y - distance[:, 1], x + distance[:, 2], y + distance[:, 3]], dim=1)
-
-
-def closer_boxes_of(answers: Tensor) -> Tensor:
-    """Boxes (N, 4) as left, top, right, bottom in the view, from the second look's answers (N, 5)."""
-    middle = VIEW_SIDE / 2 + VIEW_SIDE / CLOSER * answers[:, 1:3]
-    half = VIEW_SIDE / CLOSER / 2 * answers[:, 3:].clamp(-2, 1).exp()
-    return torch.cat([middle - half, middle + half], dim=1)
 
 
 @dataclass(frozen=True)
@@ -153,13 +109,12 @@ def closer_view(picture: Image.Image, box: Box) -> View:
     return View((box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2, side)
 
 
-def find(finder: HandFinder, picture: Image.Image | np.ndarray) -> Found:
+def find(finder: Finder, picture: Image.Image | np.ndarray) -> Found:
     """The hand in one picture: PIL RGB, or (H, W, 3) uint8."""
     return find_many(finder, [picture])[0]
 
 
-@torch.inference_mode()
-def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) -> list[Found]:
+def find_many(finder: Finder, pictures: Sequence[Image.Image | np.ndarray]) -> list[Found]:
     """The hand in each picture, in two looks: at the whole, then at what is around the best box."""
     photos = [p if isinstance(p, Image.Image) else Image.fromarray(p) for p in pictures]
     photos = [photo if photo.mode == "RGB" else photo.convert("RGB") for photo in photos]
@@ -181,45 +136,40 @@ def find_many(finder: HandFinder, pictures: Sequence[Image.Image | np.ndarray]) 
     return found
 
 
-@torch.inference_mode()
-def first_look(finder: HandFinder, photos: Sequence[Image.Image]) -> list[list[Place]]:
+def first_look(finder: Finder, photos: Sequence[Image.Image]) -> list[list[Place]]:
     """For each photo the places most like a hand, best first."""
     views = [whole_view(photo) for photo in photos]
-    with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
-        answers = finder.first_answers(_pixels(photos, views)).float()
-    logits, boxes = answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
+    logits, boxes = finder.first(_pixels(photos, views))
     return [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
 
 
-@torch.inference_mode()
-def second_look(finder: HandFinder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
+def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
     """For a place in each photo how surely there is a hand, 0..1, and its box. The first look has its say in both."""
     views = [closer_view(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
-    with torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
-        answers = finder.look_closer(_pixels(photos, views)).float()
+    logits, boxes = finder.second(_pixels(photos, views))
     judged = []
-    for (logit, before), again, seen, view in zip(places, answers[:, 0], closer_boxes_of(answers), views, strict=True):
-        box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen.tolist()), strict=True))
-        judged.append((((logit + again) / 2).sigmoid().item(), box))
+    for (logit, before), again, seen, view in zip(places, logits.tolist(), boxes.tolist(), views, strict=True):
+        box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen), strict=True))
+        judged.append((1 / (1 + math.exp(-(logit + again) / 2)), box))
     return judged
 
 
-def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> Tensor:
+def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> np.ndarray:
     seen = np.stack([view.of(photo) for photo, view in zip(photos, views, strict=True)])
-    return torch.from_numpy(seen).permute(0, 3, 1, 2).float().contiguous(memory_format=torch.channels_last) / 255
+    return as_input(seen)
 
 
-def _apart(logits: Tensor, boxes: Tensor, view: View, most: int = 3) -> list[Place]:
+def _apart(logits: np.ndarray, boxes: np.ndarray, view: View, most: int = 3) -> list[Place]:
     """The first look's best boxes that lie apart from each other, in the picture's pixels, with their logits."""
-    best = logits.argsort(descending=True)[:40]
+    best = np.argsort(-logits, kind="stable")[:40]
     outside = [view.out(box) for box in boxes[best].tolist()]
-    places = torch.tensor(outside, dtype=torch.float64)
+    places = np.array(outside)
     overlaps = iou(places[:, None], places[None])
     chosen: list[int] = []
     for index in range(len(best)):
         if len(chosen) < most and bool((overlaps[index, chosen] < OVERLAP).all()):
             chosen.append(index)
-    return [(logits[best[index]].item(), outside[index]) for index in chosen]
+    return [(float(logits[best[index]]), outside[index]) for index in chosen]
 
 
 def _touch(a: Box, b: Box) -> bool:

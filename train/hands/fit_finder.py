@@ -17,20 +17,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from train.hands.boxes import generalised_iou
 from train.hands.camera import photographed
-from train.hands.finder import (
-    CELL,
-    LABELS,
-    QUICK,
-    VIEW_SIDE,
-    HandFinder,
-    boxes_of,
-    closer_boxes_of,
-    closer_view,
-    find_many,
-    first_look,
-)
+from train.hands.finder import CELL, LABELS, VIEW_SIDE, closer_view, find_many, first_look
+from train.hands.finder_network import QUICK, HandFinder, boxes_of, closer_boxes_of
 from train.hands.photos import set_aside
 from train.hands.scenes import (
     Scene,
@@ -119,6 +108,18 @@ def second_loss(answers: Tensor, boxes: Tensor) -> Tensor:
     hand = ~boxes[:, 0].isnan()
     present = F.binary_cross_entropy_with_logits(answers[:, 0], hand.float())
     return present + 2 * (1 - generalised_iou(closer_boxes_of(answers)[hand], boxes[hand])).mean()
+
+
+def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
+    """Boxes' intersection over union, less the share of the box around both that neither fills: -1..1.
+
+    It has a slope also where two boxes do not touch, so that training can bring them together (Rezatofighi et al.,
+    2019).
+    """
+    shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)
+    around = (torch.maximum(a[..., 2:], b[..., 2:]) - torch.minimum(a[..., :2], b[..., :2])).prod(-1)
+    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
+    return shared / union - (around - union) / around
 
 
 def fit_head(

@@ -15,7 +15,6 @@ from train.data.images import Images, Splits
 from train.fast.machine import Plan, keep_freed_memory
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
-from train.hands.eyes import Eyes
 from train.hands.networks import ANSWERS, NOTHING, OTHER, POOLED, HandBackbone, HandHead, HandReader, pooled
 from train.hands.no_hands import no_hand
 from train.hands.photos import Crops, set_aside
@@ -57,7 +56,7 @@ def extract_features(
     backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
     simulated: float = 1.0, tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
-    """The trunk's maps of varied crops, and of those to watch as they are. About 20 ms a look on a CPU core.
+    """The trunk's maps of varied crops, and of those to watch as they are. About 40 ms a look on a CPU core.
 
     Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
     looks in proportion to n ** 0.4. `simulated` is the share of looks through a simulated camera.
@@ -66,7 +65,7 @@ def extract_features(
         keep_freed_memory()
     images, labels, groups = _with_empty(crops, seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    look = Eyes(backbone.trunk()) if plan.device == "cpu" else _on_device(backbone.trunk(), plan)
+    look = _on_device(backbone.trunk(), plan)
 
     def of(which: Tensor, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         parts = []

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.answer.parts import MANY, Part
 from train.data.cache import shipped
 from train.task import LETTERS
 
@@ -20,6 +21,8 @@ BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
 FEATURES = 1152
 ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no hand
 OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
+SIDE = 192  # pixels of the crops
+HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 POOLED = 5 * FEATURES  # what the head gets for a crop
 LAST = 14  # the first of the backbone's last blocks
 # kernel, feature maps, stride of the first, expansion, blocks
@@ -130,3 +133,30 @@ class HandReader(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(pooled(self.backbone(x)))
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """What reading asks: the feature maps of crops, their scores, and a heat map (train.answer.parts)."""
+        pixels, classes = (3, SIDE, SIDE), self.head.layers[-1].out_features
+        return {
+            "eyes": Part(lambda reader, pixels: (reader.backbone(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)),
+            "head": Part(
+                lambda reader, maps: (reader.head(pooled(maps)),), {"maps": (MANY, FEATURES, 6, 6)}, ("scores",)
+            ),
+            "heat": Part(_heat, {"pixels": (1, *pixels), "among": (classes,)}, ("heat",), many=False),
+        }
+
+
+def _heat(reader: HandReader, pixels: Tensor, among: Tensor) -> tuple[Tensor]:
+    """Where the best score comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
+
+    Early ones, 24 x 24, because the last ones, 6 x 6, hold the whole hand in every cell. `among` (classes,) is added to
+    the scores before the best is taken: 0, or far below it for those that shall not win. Returns (1, 24, 24), from 0.
+    """
+    backbone = reader.backbone
+    maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(pixels))).detach()
+    with torch.enable_grad():
+        at = maps.requires_grad_()
+        scores = reader.head(pooled(backbone.blocks[HEAT_BLOCKS:](at)))
+        (slopes,) = torch.autograd.grad((scores + among).amax(1).sum(), at)
+    return (F.avg_pool2d((maps.detach() * slopes).sum(1).abs(), 3, 1, 1),)

@@ -45,7 +45,7 @@ def list_photos(folder: Path) -> list[Photo]:
 
     A folder for each letter (torchvision's ImageFolder layout: DIR/A/1.jpg), or DIR/images with YOLO boxes in
     DIR/labels (class x y width height; classes 0..25 are A..Z), or a folder for each digit, DIR/0 to DIR/9: hands
-    that show digits, of which four are letters and four are none; or what `python -m train.render` wrote. Raises
+    that show digits, of which four are letters and four are none, or what `python -m train.render` wrote. Raises
     UsageError.
     """
     folder = Path(folder)
@@ -84,7 +84,9 @@ def _rendered(folder: Path) -> list[Photo]:
                 width, height = picture.size
             photos.append(Photo(file, letter, RENDERED, tuple(np.divide(box, (width, height) * 2).tolist())))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{folder / 'labels.jsonl'}, line {number}: no rendered hand ({error})") from None
+            raise UsageError(
+                f"{folder / 'labels.jsonl'} is not as train.render writes it, line {number}: {error}"
+            ) from None
     return photos
 
 

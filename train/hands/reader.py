@@ -3,26 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
-from train.answer.reading import Reading, ranked, refused
+from train.answer.frozen import Network, frozen, opened
+from train.answer.reading import Reading, ranked, refused, softmax
 from train.data.pictures import on_ground, open_picture
 from train.hands.boxes import Box, iou
-from train.hands.crop import CONTEXT, LONGEST, box_without_finder, crop
-from train.hands.eyes import Eyes
-from train.hands.finder import MAYBE, HandFinder, first_look, second_look
-from train.hands.networks import ANSWERS, OTHER, HandReader, pooled
+from train.hands.crop import CONTEXT, CROP_SIDE, LONGEST, as_input, box_without_finder, crop
+from train.hands.finder import MAYBE, Finder, FrozenFinder, first_look, second_look
 from train.hands.places import APART, parts
-from train.learn import checkpoint
-from train.learn.checkpoint import Metadata
+from train.learn.metadata import FOLDER, Metadata, check_scores, default_path
 from train.task import LETTERS, Message
 
-HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
+if TYPE_CHECKING:
+    from train.hands.finder_network import HandFinder
+    from train.hands.networks import HandReader
+
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
 NEARER = (0.85, 0.72)  # the finder draws its box too widely around some small hands: these are looked at together, too
 # Chosen on photos of people who were left out of training, read with each of several values:
@@ -59,24 +58,25 @@ class SignReader:
 
     def __init__(self, path: Path | str | None = None, finder: Path | str | None = None):
         """Raises CheckpointError if a checkpoint (default: the shipped ones) is missing or cannot be used."""
-        model, about = checkpoint.load(path or checkpoint.default_path("asl", "photos"), "asl")
-        self._use(model, about, checkpoint.load(finder or checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0])
+        file = path or default_path("asl", "photos")
+        self._use(*opened(file, "asl"))
+        check_scores(self.scores(np.zeros((1, CROP_SIDE, CROP_SIDE, 3), np.uint8)), self.about, file)
+        self.finder: Finder = FrozenFinder(opened(finder or FOLDER / "hand-finder.safetensors", "asl")[0], self.look)
 
     @classmethod
-    def of(cls, model: HandReader, about: Metadata, finder: HandFinder) -> "SignReader":
-        """A reader of networks that are loaded already."""
+    def of(cls, model: "HandReader", about: Metadata, finder: "HandFinder") -> "SignReader":
+        """A reader of networks that torch has in memory."""
         reader = cls.__new__(cls)
-        reader._use(model, about, finder)
+        reader._use(frozen(model, about), about)
+        reader.finder = FrozenFinder.of(finder, reader.look)
         return reader
 
-    def _use(self, model: HandReader, about: Metadata, finder: HandFinder) -> None:
-        self.model, self.about, self.finder = model.eval(), about, finder.eval()
-        self.look = Eyes(model.backbone)
-        self.finder.share(self.look, Eyes(finder))
+    def _use(self, network: Network, about: Metadata) -> None:
+        self.network, self.about = network, about
         labels = list(about.labels)
         self.letters = [labels.index(letter) for letter in labels if letter in LETTERS]
-        self.prior = torch.tensor([OTHER_HANDS if label == ANSWERS[OTHER] else 0.0 for label in labels])
-        self.other, self.nothing = (labels.index(a) if a in labels else None for a in ANSWERS[len(LETTERS) :])
+        self.prior = np.array([OTHER_HANDS if label == "other" else 0.0 for label in labels], np.float32)
+        self.other, self.nothing = (labels.index(a) if a in labels else None for a in ("other", "nothing"))
 
     def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the hand's box if one is given.
@@ -111,7 +111,7 @@ class SignReader:
         seen = crop(picture, spot.box)
         if note:
             return refused(note, seen=seen, box=spot.box)
-        return self._judge(spot.shares, self._heat(seen[None])[0] if heat else None, seen, spot.box)
+        return self._judge(spot.shares, self._heat(seen) if heat else None, seen, spot.box)
 
     def place(self, picture: Image.Image, sizes: Sequence[Sequence[float]]) -> tuple[Spot | None, Message | str]:
         """Where the sign is and what it shows, as finder and reader agree, or None; and a note if there are two hands.
@@ -135,7 +135,7 @@ class SignReader:
             doubtful = [*parts(box), box_without_finder(picture)]
             elsewhere += [self.spot(picture, other, [VIEWS[:1]]) for other in doubtful]
             here = max([here, *elsewhere], key=self.sureness)
-        doubted = max(score for score, _ in found) < float(self.finder.least)
+        doubted = max(score for score, _ in found) < self.finder.least
         return (None if doubted and self.sureness(here) < BELIEVED else here), ""
 
     def spot(self, picture: Image.Image, box: Box, sizes: Sequence[Sequence[float]]) -> Spot:
@@ -143,13 +143,13 @@ class SignReader:
 
         Once one of them is settled the next are not looked at.
         """
-        scores: dict[float, Tensor] = {}
+        scores: dict[float, np.ndarray] = {}
         spots = []
         for group in sizes:
             new = [size for size in group if size not in scores]
             scores |= zip(new, self.scores(np.stack([crop(picture, box, CONTEXT * s) for s in new])), strict=True)
-            mean = torch.stack([scores[size] for size in group]).mean(0, keepdim=True)
-            spots.append(Spot(box, self.shares(mean)[0]))
+            mean = np.mean([scores[size] for size in group], axis=0)
+            spots.append(Spot(box, self.shares(mean[None])[0]))
             if self.sureness(spots[-1]) >= SETTLED:
                 break
         return max(spots, key=self.sureness)
@@ -159,35 +159,27 @@ class SignReader:
         other = spot.shares[self.other] if self.other is not None else 0.0
         return float(max(spot.shares[self.letters].max(), other))
 
-    def scores(self, crops: np.ndarray) -> Tensor:
+    def look(self, pixels: np.ndarray) -> np.ndarray:
+        """The backbone's feature maps (N, 1152, 6, 6) of crops (N, 3, 192, 192) float32 in 0..1."""
+        return self.network("eyes", pixels)[0]
+
+    def scores(self, crops: np.ndarray) -> np.ndarray:
         """The network's scores (N, answers) for crops (N, 192, 192, 3) uint8: means of each and its mirror image."""
-        inputs = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
-        with torch.inference_mode():
-            maps = self.look(torch.cat([inputs, inputs.flip(3)]))
-            return self.model.head(pooled(maps)).view(2, len(crops), -1).mean(0)
+        inputs = as_input(crops)
+        maps = self.look(np.concatenate([inputs, inputs[..., ::-1]]))
+        return self.network("head", maps)[0].reshape(2, len(crops), -1).mean(0)
 
-    def shares(self, scores: Tensor) -> np.ndarray:
+    def shares(self, scores: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, answers) of scores (N, answers)."""
-        return ((scores + self.prior) / self.about.temperature).softmax(1).numpy()
+        return softmax(scores + self.prior, self.about.temperature)
 
-    def _heat(self, crops: np.ndarray) -> list[np.ndarray]:
-        """Where the answer comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
-
-        Early ones, 48 x 48, because the last ones, 6 x 6, hold the whole hand in every cell.
-        """
-        backbone = self.model.backbone
-        inputs = torch.tensor(crops).permute(0, 3, 1, 2).float() / 255
-        with torch.inference_mode(False), torch.no_grad():
-            maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(inputs)))
-        maps.requires_grad_(True)
-        with torch.inference_mode(False), torch.enable_grad():
-            scores = self.model.head(pooled(backbone.blocks[HEAT_BLOCKS:](maps)))
-            (slopes,) = torch.autograd.grad(scores[:, self.letters].amax(1).sum(), maps)
-        with torch.no_grad():
-            heat = F.avg_pool2d((maps * slopes).sum(1, keepdim=True).abs(), 3, 1, 1)
-            heat = F.interpolate(heat, size=self.about.input_shape[1:], mode="bicubic", align_corners=False)
-            heat = heat.clamp(min=0) / heat.amax((1, 2, 3), keepdim=True).clamp(min=1e-9)
-        return list(heat.squeeze(1).numpy())
+    def _heat(self, seen: np.ndarray) -> np.ndarray:
+        """Where the answer of a crop (192, 192, 3) uint8 comes from: (192, 192) float32 in 0..1."""
+        among = np.full(len(self.about.labels), -1e9, np.float32)
+        among[self.letters] = 0
+        heat = Image.fromarray(self.network("heat", as_input(seen[None]), among)[0][0])
+        heat = np.asarray(heat.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BICUBIC)).clip(min=0)
+        return heat / max(float(heat.max()), 1e-9)
 
     def _judge(self, shares: np.ndarray, heat: np.ndarray | None, seen: np.ndarray, box: Box) -> Reading:
         top = ranked([self.about.labels[index] for index in self.letters], shares[self.letters])

@@ -4,5 +4,5 @@
 all of them, as a generator of events; `checkpoint` keeps the result in a file, `finish` ends a run.
 
 Read in this order: networks, layer_table, augment, randomness, workers, run, recording, step, trial, stuck, fit,
-calibrate, checkpoint, finish.
+calibrate, metadata, checkpoint, finish.
 """

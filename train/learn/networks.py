@@ -215,7 +215,7 @@ NETWORKS = {
     "custom": "train.learn.networks:ConvNet",
     "hand-head": "train.hands.networks:HandHead",
     "hand-reader": "train.hands.networks:HandReader",
-    "hand-finder": "train.hands.finder:HandFinder",
+    "hand-finder": "train.hands.finder_network:HandFinder",
 }
 
 

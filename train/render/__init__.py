@@ -3,5 +3,5 @@
 A skeleton with a skin is bent into the poses of the letters, and drawn in many skins, lights and rooms. Drawing needs
 VTK: `pip install -e ".[render]"`.
 
-Read in this order: skeleton, poses, capsules, surface, scene, vary, chart, small, __main__.
+Read in this order: skeleton, poses, capsules, surface, scene, vary, film, tracks, chart, small, evaluate, __main__.
 """

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m train.render",
         description="Draw hands that sign letters: pictures in DIR/<LETTER>/, those of no letter in DIR/none/, and "
-        "DIR/labels.jsonl with a line for each: file, letter, pose, box, 21 keypoints, tone, hand.",
+        "DIR/labels.jsonl with a line for each: file, letter, pose, side, box, 21 keypoints, tone, hand.",
     )
     parser.add_argument("--letters", default="A..Y", help="such as ABC or A..Y (default); none for no letter")
     parser.add_argument("--others", default="", metavar="NAMES",
@@ -71,19 +71,19 @@ def _write(names: list[str], options: argparse.Namespace) -> None:
         from train.render.vary import renders
     except ImportError as error:
         raise UsageError(f'drawing needs VTK: pip install -e ".[render]" ({error})') from None
-    start, rng = time.perf_counter(), np.random.default_rng(options.seed)
+    start, worked, rng = time.perf_counter(), time.process_time(), np.random.default_rng(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     with open(options.out / "labels.jsonl", "w", encoding="utf-8") as lines:
         for number, one in enumerate(renders(names, options.count, rng, options.side, options.grounds)):
             file = Path(one.letter or "none") / f"{number:06d}.jpg"
             (options.out / file).parent.mkdir(exist_ok=True)
             Image.fromarray(one.pixels).save(options.out / file, quality=95)
-            about = {"file": file.as_posix(), "letter": one.letter, "pose": one.pose,
+            about = {"file": file.as_posix(), "letter": one.letter, "pose": one.pose, "side": options.side,
                      "box": [round(edge, 1) for edge in one.box], "keypoints": one.keypoints.round(1).tolist(),
                      "tone": round(one.tone, 2), "hand": "left" if one.left else "right"}  # fmt: skip
             lines.write(json.dumps(about) + "\n")
-    seconds = time.perf_counter() - start
-    print(f"{options.count:,} pictures in {options.out}, {1000 * seconds / options.count:.0f} ms each")
+    each, processor = (1000 * s / options.count for s in (time.perf_counter() - start, time.process_time() - worked))
+    print(f"{options.count:,} pictures in {options.out}, {each:.0f} ms each, {processor:.0f} ms of processor time")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,24 @@ def all_poses() -> dict[str, Pose]:
     return {name: _pose(entry) for key in ("letters", "moving", "others") for name, entry in groups[key].items()}
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a movement is at a time."""
+
+    time: float  # seconds
+    at: np.ndarray  # (2,) hand lengths right and up
+    pose: Pose
+
+
+@cache
+def path_of(name: str) -> tuple[Place, ...]:
+    """The movement of J or Z; empty for what does not move."""
+    entry = json.loads(FILE.read_text("utf-8"))["moving"].get(name, {})
+    return tuple(
+        Place(place["time"], np.array(place["at"], float), _pose({**entry, **place})) for place in entry.get("path", ())
+    )
+
+
 @cache
 def other_poses() -> tuple[str, ...]:
     """Names of the hands that are no letter."""

@@ -13,6 +13,7 @@ from train.render.skeleton import FOREARM, KEYPOINTS
 from train.render.surface import detailed, normals, polydata
 
 vtk.vtkObject.GlobalWarningDisplayOff()  # it would say that there is no display, which is why it draws without one
+PALM = (0, 5, 9, 13, 17)  # of the 21 points: the wrist and the fingers' roots
 Colour = tuple[float, float, float]  # sRGB, each 0..1
 
 
@@ -40,7 +41,9 @@ class Look:
     lights: tuple[Light, ...] = field(default=(Light((-0.5, 0.8, 1.0), 0.55), Light((0.9, 0.2, 0.7), 0.25)))
     view: float = 24.0  # angle of the picture's height in degrees
     fill: float = 0.75  # share of the picture's side that the hand without its forearm takes
-    middle: tuple[float, float] = (0.0, 0.0)  # of the hand, in halves of the picture from its middle, right and up
+    across: float | None = None  # metres that the picture shows where the hand is, in place of `fill`
+    middle: tuple[float, float] = (0.0, 0.0)  # of the hand, in halves of the picture from its middle, right and up;
+    # with `across` of the palm, which stays where it is while fingers move
     left: bool = False  # a left hand
 
 
@@ -96,8 +99,8 @@ class Stage:
         stand = np.diag([-1.0 if look.left else 1.0, 1.0, 1.0]) @ pose.turn @ np.diag(look.stretch)
         points, places = skin @ stand.T, joints[list(KEYPOINTS), :3, 3] @ stand.T
         ours = points[self.surface.of_hand]
-        middle = (ours.min(0) + ours.max(0)) / 2
-        extent = np.ptp(ours[:, :2], axis=0).max() / look.fill
+        middle = (ours.min(0) + ours.max(0)) / 2 if look.across is None else places[list(PALM)].mean(0)
+        extent = look.across or np.ptp(ours[:, :2], axis=0).max() / look.fill
         shift = np.array([*(middle[:2] - np.array(look.middle) * extent / 2), middle[2]])
         points, places = points - shift, places - shift
         distance = extent / 2 / np.tan(np.radians(look.view) / 2)

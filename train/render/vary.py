@@ -21,6 +21,7 @@ from train.task import UsageError
 TONES = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "604134", "3a312a", "292420")
 GROUNDS = ("plain", "gradient", "noise", "stripes", "shapes", "objects", "bricks", "plants", "text")
 DRAWN = 48  # grounds that are drawn once, then cut and tinted anew for each picture
+DARKEST, BRIGHTEST = 0.04, 0.95  # linear light of the hand's median, and of its light parts, in a photo
 CLOSE = -0.0025  # metres that capsules of two digits may share: flesh yields
 
 
@@ -58,7 +59,7 @@ def render(name: str, stage: Stage, ground: Callable[[], np.ndarray], rng: Gener
     tone = float(rng.uniform())
     look = varied_look(tone, rng)
     shot = stage.draw(varied_pose(all_poses()[name], rng), look)
-    pixels = photographed(_shadowed(shot, ground(), rng), rng)
+    pixels = photographed(_shadowed(shot, ground(), rng), rng, shot.alpha)
     return Render(pixels, name, shot.box, shot.keypoints, tone, look.left)
 
 
@@ -104,18 +105,22 @@ def skin_colours(tone: float, rng: Generator | None = None) -> tuple[Colour, Col
     scale = np.array([[int(name[i : i + 2], 16) / 255 for i in (0, 2, 4)] for name in TONES])
     place = tone * (len(scale) - 1)
     skin = np.array([np.interp(place, range(len(scale)), channel) for channel in scale.T])
-    skin = skin * (1, 0.90, 0.82) * (1.02 - 0.12 * (1 - tone))  # hands are redder than the scale's flat patches
+    # hands are redder and less yellow than the scale's flat patches
+    skin = skin * (1, 0.88, 0.84 + 0.12 * tone) * (1.02 - 0.12 * (1 - tone))
     palm = skin + (0.16 + 0.30 * tone) * (np.array([0.84, 0.60, 0.52]) - skin)
     if rng is not None:
-        shade = np.exp(rng.normal(0, (0.06, 0.05, 0.06)))
+        shade = np.exp(rng.normal(0, (0.06, 0.05, 0.07)))
         skin, palm = skin * shade, palm * shade * np.exp(rng.normal(0, 0.04))
     return tuple(skin.clip(0, 1)), tuple(palm.clip(0, 1))
 
 
-def grounds(rng: Generator, side: int, folder: Path | None = None) -> Callable[[], np.ndarray]:
-    """What gives a new ground (side, side, 3) uint8 at each call: part of a drawn picture, or of one in the folder."""
+def grounds(rng: Generator, side: int, folder: Path | None = None, few: int = DRAWN) -> Callable[[], np.ndarray]:
+    """What gives a new ground (side, side, 3) uint8 at each call: part of a drawn picture, or of one in the folder.
+
+    `few` pictures are drawn.
+    """
     if folder is None:
-        pool = [no_hand(rng, 2 * side, GROUNDS) for _ in range(DRAWN)]
+        pool = [no_hand(rng, 2 * side, GROUNDS) for _ in range(few)]
     else:
         pool = list(_pictures(folder, 2 * side))
 
@@ -159,12 +164,19 @@ def _shadowed(shot: Shot, ground: np.ndarray, rng: Generator) -> np.ndarray:
     return shot.over(ground)
 
 
-def photographed(pixels: np.ndarray, rng: Generator) -> np.ndarray:
-    """A camera's doing (side, side, 3) uint8: exposure, white balance, blur, few pixels, sensor noise, compression."""
+def photographed(pixels: np.ndarray, rng: Generator, hand: np.ndarray) -> np.ndarray:
+    """A camera's doing (side, side, 3) uint8: exposure, white balance, blur, few pixels, sensor noise, compression.
+
+    `hand` (side, side) uint8 says where the hand is: pictures in which it is burnt out or sunk in black are no photos
+    that anybody would send, or could read.
+    """
     side = pixels.shape[0]
     light = (pixels / 255) ** 2.2
     wanted = 0.24 * np.exp(rng.normal(0, 0.45))  # a camera exposes for the mean, within what it can
-    light = light * np.clip(wanted / max(light.mean(), 0.01), 0.4, 4) * np.exp(rng.normal(0, 0.07, 3))
+    gain = np.clip(wanted / max(light.mean(), 0.01), 0.4, 4)
+    low, high = np.percentile(light.mean(2)[hand > 128], (50, 90)) if (hand > 128).any() else (0.2, 0.5)
+    gain = min(max(gain, DARKEST / max(low, 1e-3)), BRIGHTEST / max(high, 1e-3))
+    light = light * gain * np.exp(rng.normal(0, 0.09, 3))
     gain = np.exp(rng.uniform(np.log(0.0002), np.log(0.006)))
     light = light + rng.standard_normal(light.shape, np.float32) * np.sqrt(gain * light.clip(0, 1) + (gain / 4) ** 2)
     tone = np.exp(rng.normal(0, 0.15))

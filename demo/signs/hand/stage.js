@@ -2,14 +2,13 @@
 
 import { known, percent, say, t, write } from "../../page/words.js";
 import { canDraw, createHand } from "./hand.js";
-import { createPractice, lettersOf, shuffled, STILL } from "./practice.js";
+import { ALL, createPractice, lettersOf, shuffled, STILL } from "./practice.js";
 
 const SIGNS = new URL("../../assets/signs/", import.meta.url);
-const ALPHABET = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
-/** A letter's still picture; J and Z have none of their own and show where they begin. */
-export const pictureOf = (letter, ground = dark.matches ? "dark" : "light") => new URL(`${ground}/${{ J: "I", Z: "D" }[letter] ?? letter}.webp`, SIGNS);
+/** A letter's picture; those of J and Z have an arrow along their movement. */
+export const pictureOf = (letter, ground = dark.matches ? "dark" : "light") => new URL(`${ground}/${letter}.webp`, SIGNS);
 
 /** `section` is .alphabet; `signs` is .signs, which hears "picture" and says "read". */
 export function mountAlphabet(section, signs) {
@@ -57,7 +56,7 @@ export function mountAlphabet(section, signs) {
   };
 
   function spell(word) {
-    const letters = [...word.toUpperCase()].filter((each) => ALPHABET.includes(each) || each === " ").join("");
+    const letters = [...word.toUpperCase()].filter((each) => ALL.includes(each) || each === " ").join("");
     say(find(".alphabet-trouble"), letters.trim() ? "" : "hand.word.none");
     if (!letters.trim()) return;
     if (hand) hand.spell(letters);
@@ -66,11 +65,12 @@ export function mountAlphabet(section, signs) {
 
   // ---- the chart: a letter's picture goes to the network, as a photo would
 
-  for (const name of ALPHABET) {
+  for (const name of ALL) {
     const tile = document.createElement("button");
     Object.assign(tile, { type: "button", className: "alphabet-tile" });
     tile.dataset.letter = name;
     tile.innerHTML = `<img alt="" width="320" height="320" loading="lazy"><span>${name}</span>`;
+    if (!STILL.includes(name)) say(tile.appendChild(document.createElement("i")), "hand.moves");
     chart.append(tile);
   }
   function labelTiles() {
@@ -85,15 +85,15 @@ export function mountAlphabet(section, signs) {
 
   async function choose(name) {
     go(name);
-    say(find(".alphabet-read"), "");
+    say(find(".alphabet-read"), STILL.includes(name) ? "" : "hand.moves.try", { letter: name });
     if (!STILL.includes(name) || practice || signs.dataset.state === "camera") return;
     asked = name;
     const picture = await (await fetch(pictureOf(name))).blob();
     if (asked === name) signs.dispatchEvent(new CustomEvent("picture", { detail: picture }));
   }
 
-  signs.addEventListener("read", ({ detail: { label, share, live } }) => {
-    if (practice) judge({ label, share, live });
+  signs.addEventListener("read", ({ detail: { label, share, live, moved } }) => {
+    if (practice) judge({ label, share, live, moved });
     else if (asked && !live) say(find(".alphabet-read"), label ? "hand.read" : "hand.read.none", { letter: label ?? "", share: percent(share ?? 0) });
     if (!live) asked = null;
   });
@@ -108,17 +108,34 @@ export function mountAlphabet(section, signs) {
     if (!letters.length) return field.focus();
     practice = createPractice(letters, now());
     section.classList.add("practising");
-    say(find(".practice-advice"), "hand.practice.how");
+    say(find(".practice-advice"), signs.dataset.state === "camera" ? "" : "hand.practice.how");
+    showFilm();
     return ask();
   }
 
   function ask() {
     const wanted = practice.wanted();
     if (!wanted) return finish();
-    say(find(".practice-task"), "hand.practice.show", { letter: wanted });
+    say(find(".practice-task"), STILL.includes(wanted) ? "hand.practice.show" : "hand.practice.draw", { letter: wanted });
+    find(".practice-picture").src = pictureOf(wanted);
+    find(".practice-picture").alt = t(`hand.letter.${wanted}`);
     score();
     return go(wanted);
   }
+
+  /** Beside the letter, in practice, oneself: the camera's picture is far above. */
+  function showFilm() {
+    const [theirs, picture] = [signs.querySelector(".picture video"), signs.querySelector(".picture")];
+    find(".practice-views video")?.remove();
+    if (!practice || signs.dataset.state !== "camera") return;
+    const film = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, srcObject: theirs.srcObject });
+    film.setAttribute("aria-hidden", "true");
+    film.classList.toggle("mirrored", picture.classList.contains("mirrored"));
+    find(".practice-views").append(film);
+  }
+  const changed = new MutationObserver(showFilm);
+  changed.observe(signs, { attributeFilter: ["data-state"] });
+  changed.observe(signs.querySelector(".picture"), { attributeFilter: ["class"] });
 
   function score() {
     const { hits, count, at, seconds } = practice.score(now());
@@ -142,6 +159,7 @@ export function mountAlphabet(section, signs) {
     const { hits, count, seconds } = practice.score(now());
     practice = null;
     section.classList.remove("practising");
+    showFilm();
     say(find(".practice-task"), "hand.practice.done", { hits, all: count, seconds });
     for (const name of [".practice-advice", ".practice-score"]) say(find(name), "");
   }

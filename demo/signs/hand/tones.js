@@ -8,7 +8,7 @@ export function skinColours(tone) {
   const place = tone * (TONES.length - 1);
   const [low, share] = [Math.min(Math.floor(place), TONES.length - 2), place - Math.min(Math.floor(place), TONES.length - 2)];
   const [a, b] = [TONES[low], TONES[low + 1]].map((name) => [0, 2, 4].map((i) => parseInt(name.slice(i, i + 2), 16) / 255));
-  const redder = [1, 0.9, 0.82].map((value) => value * (1.02 - 0.12 * (1 - tone)));
+  const redder = [1, 0.88, 0.84 + 0.12 * tone].map((value) => value * (1.02 - 0.12 * (1 - tone)));
   const back = a.map((value, k) => (value + share * (b[k] - value)) * redder[k]);
   return [back, back.map((value, k) => value + (0.16 + 0.3 * tone) * ([0.84, 0.6, 0.52][k] - value))];
 }
