@@ -73,10 +73,16 @@ def _options(arguments: list[str]) -> argparse.Namespace:
                         "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
     parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo network: "
                         "a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
-    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and signer")
+    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
+                        "signer, but all whose box is given")  # fmt: skip
     parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
-    parser.add_argument("--features", type=Path, metavar="FILE", help="with --photos: keep what the backbone made of "
-                        "them there, or take it from there")  # fmt: skip
+    parser.add_argument("--simulated", type=float, default=1.0, metavar="SHARE", help="with --photos: of looks as by "
+                        "another camera in another light, 0 to 1 (default 1)")  # fmt: skip
+    parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
+                        "keep what the backbone made of them there, or take it from there; from several files, which "
+                        "other seeds made, together")  # fmt: skip
+    parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
+                        "python -m train.hands.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip
@@ -97,7 +103,7 @@ def _summary(arguments: list[str]) -> int:
 
 def _train_photos(options: argparse.Namespace) -> int:
     from train.hands import fit_photos
-    from train.hands.agree import Agreement
+    from train.hands.agree import Agreement, by_boxes, kept_boxes
     from train.hands.networks import HandBackbone
     from train.hands.photos import at_most, list_photos, load_crops
 
@@ -109,21 +115,25 @@ def _train_photos(options: argparse.Namespace) -> int:
     plan = _plan(options, options.device, None, partial)
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     photos = at_most(photos, options.per_letter) if options.per_letter else photos
+    missing = [file for file in options.features if not file.exists()]
+    if missing and len(options.features) > 1:
+        raise UsageError(f"there is no file {missing[0]}: of several --features each must have been made before")
     print(f"{len(photos):,} photos; {plan}")
     backbone = HandBackbone().load_pretrained()
-    if options.features and options.features.exists():
-        features = fit_photos.load_features(options.features)
-        photographed = [group for group in features.groups if group]
-        watch = fit_photos.to_watch(photographed, options.leave_out, seed=options.seed)
+    if options.features and all(file.exists() for file in options.features):
+        features = fit_photos.joined([fit_photos.load_features(file) for file in options.features])
+        photographed = max(number for number, group in enumerate(features.groups, 1) if group)  # drawn ones come last
+        watch = fit_photos.to_watch(features.groups[:photographed], options.leave_out, seed=options.seed)
     else:
-        crops = load_crops(photos, Agreement.shipped(), beside=fit_photos.BESIDE, seed=options.seed)
+        where = by_boxes(kept_boxes(options.boxes)) if options.boxes else Agreement.shipped()
+        crops = load_crops(photos, where, beside=fit_photos.BESIDE, seed=options.seed)
         watch = fit_photos.to_watch(crops.groups, options.leave_out, seed=options.seed)
         features = fit_photos.extract_features(
-            backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed
+            backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed, simulated=options.simulated
         )
         if options.features:
-            fit_photos.save_features(options.features, features)
-    splits = fit_photos.splits_of(features, watch)
+            fit_photos.save_features(options.features[0], features)
+    splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
     run = fit_photos.start(recipe, plan, options.seed, head)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
@@ -152,7 +162,9 @@ def _train_photos(options: argparse.Namespace) -> int:
     )
     partial.unlink(missing_ok=True)
     result = result or judge(scores_of(run.result, splits.validation, HANDS, run.plan), splits.validation.labels)
-    where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else "photos set aside"
+    # of photos set aside from the looks of one seed, those of others may have been learned from
+    where = "photos set aside" if len(options.features) < 2 else "photos that were partly learned from"
+    where = f"photos of {', '.join(options.leave_out)}" if options.leave_out else where
     print(f"{result.correct:,} of {result.count:,} {where} right, {result.accuracy:.2%}. Saved in {out}")
     return 0
 

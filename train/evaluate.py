@@ -8,7 +8,7 @@ from train.commands import FAULT, json_line, run
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_test
 from train.fast.machine import plan
-from train.hands.evaluate import confusion_table, read_folder, summary
+from train.hands.measure import confusion_table, read_folder, summary
 from train.learn import checkpoint
 from train.learn.fit import Measure, measure
 from train.predict import reader_for

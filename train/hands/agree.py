@@ -1,22 +1,31 @@
 """Boxes for photos that have none: where the finder sees a hand and the reader the letter that is shown.
 
 So a set of whole webcam frames can be learned from, though nobody drew its boxes. The reader is the one from before.
+
+python -m train.hands.agree DIR ... --out FILE keeps the boxes, so that they need not be looked for again.
 """
+
+import argparse
+import json
+import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from train.answer.frozen import frozen
 from train.answer.reading import softmax
-from train.hands.boxes import Box
+from train.data.pictures import PictureError
+from train.hands.boxes import Box, in_pixels
 from train.hands.crop import as_input, crop
 from train.hands.finder import FrozenFinder, first_look, second_look
-from train.hands.finder_network import HandFinder
+from train.hands.finder_network import HandFinder, shipped_finder
 from train.hands.networks import HandReader
-from train.hands.photos import Photo
+from train.hands.photos import Finder, Photo, at_most, list_photos, open_hand
 from train.hands.places import parts, resized
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
+from train.task import UsageError
 
 AGREED = 0.8  # the letter's probability from which no further place is looked at
 LEAST = 0.4  # and under which nothing is agreed: the finder's own place is taken
@@ -33,12 +42,12 @@ class Agreement:
     def shipped(cls) -> "Agreement | None":
         """By the shipped finder and reader; None where there are none (the middle of a picture is taken then)."""
         try:
-            finder = checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors")[0]
-            return cls(finder, *checkpoint.load(checkpoint.default_path("asl", "photos")))
+            return cls(shipped_finder(), *checkpoint.load(checkpoint.default_path("asl", "photos")))
         except checkpoint.CheckpointError:
             return None
 
     def __call__(self, photo: Photo, picture: Image.Image) -> Box | None:
+        """The hand's box in the picture's pixels; None where none is found, and the letter is none of the 24."""
         places = first_look(self.finder, [picture])[0]
         score, box = second_look(self.finder, [picture], places[:1])[0]
         if photo.letter not in self.about.labels:
@@ -58,3 +67,58 @@ class Agreement:
         maps = self.network("eyes", as_input(np.stack([crop(picture, box) for box in boxes])))[0]
         shares = softmax(self.network("head", maps)[0], self.about.temperature)
         return shares[:, self.about.labels.index(letter)].tolist()
+
+
+def kept_boxes(file: Path) -> dict[str, Box]:
+    """The boxes that the command below kept, by `key_of` a photo. Raises UsageError for a file of something else."""
+    try:
+        kept = json.loads(Path(file).read_text("utf-8"))
+        return {name: tuple(map(float, box)) for name, box in kept.items() if len(box) == 4}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{file} holds no boxes of hands: {error}") from None
+
+
+def by_boxes(kept: dict[str, Box], otherwise: Finder | None = None) -> Finder:
+    """Says where the hand is by boxes that were kept, and of other photos as `otherwise` does."""
+
+    def find(photo: Photo, picture: Image.Image) -> Box | None:
+        box = kept.get(key_of(photo))
+        return in_pixels(box, picture) if box else otherwise and otherwise(photo, picture)
+
+    return find
+
+
+def key_of(photo: Photo) -> str:
+    """What a photo is called in a file of boxes: its file's name and the two folders that it lies in."""
+    return "/".join(photo.file.parts[-3:])
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write a JSON file {photo: [left, top, right, bottom]}, relative to the picture's width and height."""
+    parser = argparse.ArgumentParser(prog="python -m train.hands.agree", description=__doc__.splitlines()[0])
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="of photos, as for training")
+    parser.add_argument("--per-letter", type=int, default=1000, metavar="N", help="at most N of a letter and signer")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        photos = [photo for folder in options.folders for photo in list_photos(folder)]
+        agreement, boxes = Agreement.shipped(), {}
+        for number, photo in enumerate(at_most(photos, options.per_letter)):
+            try:
+                picture, box = open_hand(photo, agreement)
+            except PictureError as error:
+                print(f"left out: {error}")
+                continue
+            boxes[key_of(photo)] = [round(edge / side, 4) for edge, side in zip(box, picture.size * 2, strict=True)]
+            if number % 100 == 99:
+                print(f"looked for the hand in {number + 1:,} photos", flush=True)
+        options.out.write_text(json.dumps(boxes, indent=0), "utf-8")
+    except (UsageError, OSError) as error:
+        print(f"agree: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(boxes):,} boxes in {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

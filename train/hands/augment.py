@@ -8,17 +8,26 @@ from train.hands.camera import photographed
 from train.hands.crop import CONTEXT, CROP_SIDE, STORED_CONTEXT
 from train.learn.augment import uniform
 
+FAR_OFF = 0.2  # share of crops that may lie twice as far from the hand's middle
 
-def hands(images: Tensor, generator: Generator) -> Tensor:
+
+def hands(images: Tensor, generator: Generator, simulated: float = 1.0) -> Tensor:
     """Varied crops (N, 3, 192, 192) from stored crops (N, 4, 256, 256), red, green, blue and alpha in 0..1.
 
-    Cut-out hands (alpha below 1) get a ground: another picture's corner, a colour or a gradient.
+    Cut-out hands (alpha below 1) get a ground: another picture's corner, a colour or a gradient. A share of the crops,
+    `simulated`, is as another camera in another light would have taken them; the others keep their colours.
     """
     crops = varied_crops(images, generator)
     colours, alpha = crops[:, :3], crops[:, 3:]
     if bool((images[:, 3].amin((1, 2)) < 0.5).any()):
         colours = colours * alpha + grounds(images, generator) * (1 - alpha)
-    return occluded(photographed(colours, generator), generator).clamp(0, 1)
+    if simulated > 0:
+        retaken = photographed(colours, generator)
+        if simulated < 1:
+            chosen = _random(len(images), 1, 1, 1, like=images, generator=generator) < simulated
+            retaken = torch.where(chosen, retaken, colours)
+        colours = retaken
+    return occluded(colours, generator).clamp(0, 1)
 
 
 def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
@@ -37,7 +46,8 @@ def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
 def varied_crops(images: Tensor, generator: Generator) -> Tensor:
     """Each stored crop turned by up to 25 degrees, mirrored or not, slanted, stretched, shifted as a finder errs.
 
-    One in eight is cut off at an edge, which goes on as beyond a picture's edge.
+    One in five may be shifted by a quarter of the hand, as a finder errs that sees a face beside it. One in eight is
+    cut off at an edge, which goes on as beyond a picture's edge.
     """
     count = len(images)
     angle = uniform(count, -0.436, 0.436, images, generator)
@@ -45,7 +55,8 @@ def varied_crops(images: Tensor, generator: Generator) -> Tensor:
     wide, high = (scale * uniform(count, -0.12, 0.12, images, generator).exp() for _ in range(2))
     mirror = uniform(count, -1, 1, images, generator).sign()
     slant = uniform(count, -0.12, 0.12, images, generator)
-    across, down = (uniform(count, -0.14, 0.14, images, generator) for _ in range(2))
+    far = torch.where(uniform(count, 0, 1, images, generator) < FAR_OFF, 2.0, 1.0)
+    across, down = (far * uniform(count, -0.14, 0.14, images, generator) for _ in range(2))
     cos, sin = angle.cos(), angle.sin()
     rows = [mirror * cos * wide, (slant - sin) * high, across, mirror * sin * wide, cos * high, down]
     grid = F.affine_grid(torch.stack(rows, 1).view(-1, 2, 3), [count, 4, CROP_SIDE, CROP_SIDE], align_corners=False)

@@ -1,4 +1,4 @@
-"""How well photos of hand signs are read: accuracy, refusals and a confusion table for folders of photos.
+"""How well hands are read of people whom the network never met: some are left out of training, then read.
 
 python -m train.hands.evaluate --features FILE --leave-out GROUPS FOLDER... trains without those people and reads them.
 """
@@ -8,129 +8,140 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from train.data.pictures import PictureError, open_picture
+import numpy as np
+
+from train.data.pictures import on_ground, open_picture
 from train.fast.machine import plan
-from train.hands.fit_photos import Features, about_network, assembled, load_features, splits_of, start, to_watch
+from train.hands.finder_network import shipped_finder
+from train.hands.fit_photos import (
+    Features,
+    about_network,
+    assembled,
+    joined,
+    load_features,
+    pooled_features,
+    splits_of,
+    start,
+    to_watch,
+    without_groups,
+)
+from train.hands.measure import Answered, read_photos, summary
 from train.hands.networks import HandBackbone, HandHead
-from train.hands.photos import Photo, at_most, list_photos
+from train.hands.no_hands import no_hand
+from train.hands.photos import RENDERED, Photo, at_most, list_photos, place_beside
 from train.hands.reader import SignReader
 from train.learn import checkpoint
 from train.learn.fit import fit
-from train.task import HANDS, LETTERS, Recipe, UsageError
+from train.task import HANDS, Recipe, UsageError
+
+EMPTY = 40  # drawn pictures without a hand that each network is shown
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One photo's true letter and what was answered: a letter, or None where it was refused."""
+class Lesson:
+    """What networks without some people are trained from, and how."""
 
-    photo: Photo
-    answer: str | None
-    confidence: float
-    sure: bool
+    features: Features
+    recipe: Recipe
+    seed: int
+    head: HandHead | None = None  # to go on from
+    keep: Path | None = None  # folder for the networks
 
+    @cached_property
+    def pooled(self) -> Features:
+        """The features as the head gets them."""
+        return pooled_features(self.features, HandBackbone().load_pretrained())
 
-def read_folder(folder: Path, reader: SignReader) -> list[Answered]:
-    """Read all photos of a folder, whole, with no box given. Raises UsageError."""
-    return read_photos(list_photos(folder), reader)
-
-
-def read_photos(photos: Sequence[Photo], reader: SignReader) -> list[Answered]:
-    """Read photos whole, with no box given; unreadable ones are told and left out."""
-    answered = []
-    for photo in photos:
-        picture = _open(photo, reader.longest)
-        if picture is not None:
-            [[reading]] = reader.read_many([picture])
-            answered.append(Answered(photo, reading.label, reading.confidence, reading.sure))
-    return answered
-
-
-def _open(photo: Photo, longest: int):
-    try:
-        return open_picture(photo.file, longest)
-    except PictureError as error:
-        print(f"left out: {error}")
-        return None
+    def without(self, groups: Sequence[str]) -> SignReader:
+        """A reader whose photo network learned from all but those groups; it uses the shipped finder."""
+        file = self.keep and self.keep / f"{'-'.join(groups)}.safetensors"
+        if file and file.exists():
+            return SignReader(file)
+        run = start(self.recipe, plan("cpu"), self.seed, self.head)
+        for _ in fit(run, splits_of(self.pooled, to_watch(self.features.groups, groups))):
+            pass
+        network, about = assembled(run, HandBackbone().load_pretrained()), about_network()
+        if file:
+            checkpoint.save(file, network, about, half=True)
+        return SignReader.of(network, about, shipped_finder())
 
 
-def summary(answered: Sequence[Answered]) -> dict:
-    """Figures over the 24 letters: {"n", "correct", "accuracy", "refused", "unsure", "sure_correct"}.
-
-    And of J and Z, and of hands that show no letter, how many got one without doubt.
-    """
-    letters = [one for one in answered if one.photo.letter and one.photo.letter in LETTERS]
-    moving = [one for one in answered if one.photo.letter in ("J", "Z")]
-    others = [one for one in answered if not one.photo.letter]
-    correct = sum(one.answer == one.photo.letter for one in letters)
-    result = {
-        "n": len(letters),
-        "correct": correct,
-        "accuracy": correct / max(len(letters), 1),
-        "refused": sum(one.answer is None for one in letters),
-        "unsure": sum(one.answer is not None and not one.sure for one in letters),
-        "sure_correct": sum(one.sure and one.answer == one.photo.letter for one in letters),
-    }
-    if moving:
-        result |= {"j_and_z": len(moving), "j_and_z_sure": sum(one.sure for one in moving)}
-    if others:
-        result |= {"no_letter": len(others), "no_letter_sure": sum(one.sure for one in others)}
-    return result
+def refused_beside(answered: Sequence[Answered], reader: SignReader, seed: int, share: float = 0.5) -> dict:
+    """How many parts of photos beside the hand are given no letter: faces, clothes, walls. Of hands read right only."""
+    rng, parts = np.random.default_rng(seed), []
+    for one in answered:
+        if one.box and one.answer == one.photo.letter and rng.random() < share:
+            picture = on_ground(open_picture(one.photo.file, reader.longest))
+            place = place_beside(one.box, picture.size, rng)
+            if place:
+                parts.append(picture.crop(tuple(map(round, place))))
+    return {"beside": len(parts), "beside_refused": _refused(parts, reader)} if parts else {}
 
 
-def confusion_table(answered: Sequence[Answered]) -> str:
-    """A row for each letter: how many, how many right, refused, and what else was answered, most often first."""
-    lines = ["letter  photos  right  refused  read as"]
-    for letter in sorted({one.photo.letter for one in answered}):
-        rows = [one for one in answered if one.photo.letter == letter]
-        others = [one.answer for one in rows if one.answer not in (letter, None)]
-        wrong = ", ".join(
-            f"{name} {others.count(name)}" for name in sorted(set(others), key=lambda n: -others.count(n))
-        )
-        right, refused = sum(one.answer == letter for one in rows), sum(one.answer is None for one in rows)
-        lines.append(f"{letter:<8}{len(rows):>6}{right:>7}{refused:>9}  {wrong}".rstrip())
-    return "\n".join(lines)
+def refused_drawn(reader: SignReader, seed: int) -> dict:
+    """How many drawn pictures without a hand are given no letter."""
+    rng = np.random.default_rng(20_261_125 + seed)
+    return {"drawn": EMPTY, "drawn_refused": _refused([no_hand(rng) for _ in range(EMPTY)], reader)}
 
 
-def without(groups: Sequence[str], features: Features, head: HandHead | None, recipe: Recipe, seed: int) -> SignReader:
-    """A reader whose photo network learned from all but those groups; it uses the shipped finder."""
-    run = start(recipe, plan("cpu"), seed, head)
-    for _ in fit(run, splits_of(features, to_watch(features.groups, groups))):
-        pass
-    finder = checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors")[0]
-    return SignReader.of(assembled(run, HandBackbone().load_pretrained()), about_network(), finder)
+def _refused(pictures: Sequence, reader: SignReader) -> int:
+    return sum(reading.label is None for [reading] in reader.read_many(pictures))
 
 
-def leave_out_main(arguments: list[str] | None = None) -> int:
-    """The command line; a JSON object for each set of people left out and each folder."""
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; a JSON object for each group left out, and their mean."""
     parser = argparse.ArgumentParser(prog="python -m train.hands.evaluate", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="of photos, as for training")
-    parser.add_argument("--features", type=Path, required=True, help="what training kept with --features")
+    parser.add_argument("--features", type=Path, action="append", required=True, metavar="FILE",
+                        help="what training kept with --features; repeatable")  # fmt: skip
     parser.add_argument("--leave-out", action="append", required=True, metavar="GROUP,...",
                         help="people not to learn from, and then to read; once for each training")  # fmt: skip
     parser.add_argument("--start", type=Path, help="a network to go on from; it must not know these people")
     parser.add_argument("--per-letter", type=int, default=1000, help="read at most so many photos of each letter")
+    parser.add_argument("--no-renders", action="store_true", help="learn from no rendered hands")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the networks there, or take them from there")
     parser.add_argument("--lr", type=float, help="learning rate at its peak; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     try:
-        features = load_features(options.features)
-        photos = [photo for folder in options.folders for photo in list_photos(folder)]
-        head = checkpoint.load(options.start, "asl")[0].head if options.start else None
-        recipe = HANDS.recipe("photos").but(learning_rate=options.lr)
-        for names in options.leave_out:
-            groups = names.split(",")
-            reader = without(groups, features, head, recipe, options.seed)
-            for group in groups:
-                chosen = at_most([photo for photo in photos if photo.group == group], options.per_letter)
-                if chosen:
-                    print(json.dumps({"left_out": group, **summary(read_photos(chosen, reader))}), flush=True)
+        _leave_out(options)
     except UsageError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def _leave_out(options: argparse.Namespace) -> None:
+    features = joined([load_features(file) for file in options.features])
+    if options.no_renders:
+        features = without_groups(features, [RENDERED])
+    photos = [photo for folder in options.folders for photo in list_photos(folder)]
+    head = checkpoint.load(options.start, "asl")[0].head if options.start else None
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    recipe = HANDS.recipe("photos")
+    recipe = recipe.but(learning_rate=options.lr) if options.lr else recipe
+    lesson, accuracies = Lesson(features, recipe, options.seed, head, options.keep), {}
+    for number, names in enumerate(options.leave_out):
+        groups = names.split(",")
+        reader = lesson.without(groups)
+        for group in groups:
+            row = _row([photo for photo in photos if photo.group == group], reader, options.per_letter, number)
+            if row:
+                print(json.dumps({"left_out": group, **row}), flush=True)
+                accuracies[group] = row["accuracy"]
+        print(json.dumps({"without": groups, **refused_drawn(reader, number)}), flush=True)
+    first = [accuracies[group] for names in options.leave_out if (group := names.split(",")[0]) in accuracies]
+    print(json.dumps({"mean_of": len(first), "accuracy": sum(first) / max(len(first), 1)}))
+
+
+def _row(photos: list[Photo], reader: SignReader, per_letter: int, seed: int) -> dict:
+    answered = read_photos(at_most(photos, per_letter), reader)
+    return summary(answered) | refused_beside(answered, reader, seed) if answered else {}
+
+
 if __name__ == "__main__":
-    sys.exit(leave_out_main())
+    sys.exit(main())

@@ -11,6 +11,7 @@ from train.fast.machine import cpu_has_bfloat16
 from train.hands.finder import CELL, CLOSER, LABELS, VIEW_SIDE
 from train.hands.networks import FEATURES, HandBackbone
 from train.hands.palm_body import PalmBody
+from train.learn import checkpoint
 
 QUICK = cpu_has_bfloat16()
 
@@ -102,3 +103,8 @@ def _first_places(answers: Tensor) -> tuple[Tensor, Tensor]:
 def _second_places(answers: Tensor) -> tuple[Tensor, Tensor]:
     """The second look's answers (N, 5) as logits (N,) and boxes (N, 4) in the view."""
     return answers[:, 0], closer_boxes_of(answers)
+
+
+def shipped_finder() -> HandFinder:
+    """The finder of checkpoints/. Raises CheckpointError."""
+    return checkpoint.load(checkpoint.FOLDER / "hand-finder.safetensors", "asl")[0]

@@ -1,21 +1,20 @@
-"""Train the photo network: crops are varied, the frozen backbone looks at each once, the head learns from that."""
+"""Train the photo network: crops are varied, the backbone's trunk looks at each once, the head learns from that."""
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from train.data.images import Images, Splits
-from train.fast.machine import Plan
+from train.fast.machine import Plan, keep_freed_memory
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
-from train.hands.eyes import Eyes
 from train.hands.networks import ANSWERS, NOTHING, OTHER, POOLED, HandBackbone, HandHead, HandReader, pooled
 from train.hands.no_hands import no_hand
 from train.hands.photos import Crops, set_aside
@@ -27,6 +26,7 @@ from train.task import HANDS, Recipe, UsageError
 LOOKS = 24_000  # at varied crops of hands: strangers' hands gain from each
 EMPTY = 400  # drawn pictures without a hand
 BESIDE = 0.4  # share of the photos of which a part beside the hand is taken, too
+MAPS = (192, CROP_SIDE // 32, CROP_SIDE // 32)  # what the trunk makes of a crop
 EMPTY_LOOKS = 1  # at each crop without a hand
 BATCH = 64
 # Found on people who were left out of training, in whole webcam frames. Photos set aside at random show people that
@@ -38,7 +38,11 @@ REFUSE_BELOW = 0.2  # and with less than this hardly ever
 
 @dataclass(frozen=True)
 class Features:
-    """What the backbone makes of N crops: of M varied ones (M, 5760) and P plain ones (P, 5760), both float16."""
+    """What the backbone's trunk makes of N crops: of M varied ones (M, 192, 6, 6) and P plain ones, both float16.
+
+    Or what the head gets of them, (M, 5760): see `pooled_features`. The maps are kept as they take no more room, and
+    what comes after the trunk may change.
+    """
 
     varied: Tensor
     varied_of: Tensor  # (M,) int64: of which of the N crops
@@ -50,33 +54,76 @@ class Features:
 
 def extract_features(
     backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
-    tell: Callable[[str], None] = print,
+    simulated: float = 1.0, tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
-    """The backbone's features of varied crops, and of those to watch as they are. About 20 ms a look on a CPU core.
+    """The trunk's maps of varied crops, and of those to watch as they are. About 40 ms a look on a CPU core.
 
     Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
-    looks in proportion to n ** 0.4.
+    looks in proportion to n ** 0.4. `simulated` is the share of looks through a simulated camera.
     """
+    if plan.device == "cpu":
+        keep_freed_memory()
     images, labels, groups = _with_empty(crops, seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    look = Eyes(backbone) if plan.device == "cpu" else _on_device(backbone, plan)
+    look = _on_device(backbone.trunk(), plan)
 
     def of(which: Tensor, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         parts = []
         for number, some in enumerate(which.split(BATCH)):
             with torch.inference_mode():
                 pictures = make(images[some].to(plan.device).float() / 255, some)
-                parts.append(pooled(look(pictures)).half().cpu().flatten(1))
+                parts.append(look(pictures).half().cpu())
             if number % 50 == 49:
                 tell(f"looked at {(number + 1) * BATCH:,} of {len(which):,} crops")
-        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
+        return torch.cat(parts) if parts else torch.zeros(0, *MAPS).half()
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
-    varied = of(varied_of, lambda pictures, _: hands(pictures, generator))  # mixed: grounds are neighbours'
+    varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))  # mixed: grounds are neighbours'
     grounds = _grounds(seed)
     plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
     plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
     return Features(varied, varied_of, plain, plain_of, labels, groups)
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """All looks of several, which may be at the same crops."""
+    starts = [sum(len(one.labels) for one in parts[:number]) for number in range(len(parts))]
+    return Features(
+        torch.cat([one.varied for one in parts]),
+        torch.cat([one.varied_of + start for one, start in zip(parts, starts, strict=True)]),
+        torch.cat([one.plain for one in parts]),
+        torch.cat([one.plain_of + start for one, start in zip(parts, starts, strict=True)]),
+        torch.cat([one.labels for one in parts]),
+        tuple(group for one in parts for group in one.groups),
+    )
+
+
+@torch.inference_mode()
+def pooled_features(features: Features, backbone: HandBackbone) -> Features:
+    """The features as the head gets them, (M, 5760): by the backbone's last blocks as they are."""
+    last = backbone.last().eval().to(memory_format=torch.channels_last)
+
+    def of(maps: Tensor) -> Tensor:
+        parts = [
+            pooled(last(some.float().contiguous(memory_format=torch.channels_last))).flatten(1).half()
+            for some in maps.split(BATCH)
+        ]
+        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
+
+    return replace(features, varied=of(features.varied), plain=of(features.plain))
+
+
+def without_groups(features: Features, groups: Sequence[str]) -> Features:
+    """The same without looks at crops of those groups."""
+    kept = torch.tensor([group not in groups for group in features.groups])
+    varied, plain = kept[features.varied_of], kept[features.plain_of]
+    return replace(
+        features,
+        varied=features.varied[varied],
+        varied_of=features.varied_of[varied],
+        plain=features.plain[plain],
+        plain_of=features.plain_of[plain],
+    )
 
 
 def save_features(file: Path, features: Features) -> None:
@@ -92,6 +139,8 @@ def load_features(file: Path) -> Features:
     try:
         with safe_open(file, "pt") as kept:
             groups = tuple(json.loads(kept.metadata()["groups"]))
+            if kept.get_slice("varied").get_shape()[1:] != list(MAPS):
+                raise ValueError("they are another network's")
         return Features(groups=groups, **load_file(file))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file} holds no features of hands: {error}") from None
@@ -112,12 +161,12 @@ def looks_at(labels: Sequence[int], groups: Sequence[str], looks: int, rng: np.r
     return sorted(chosen)
 
 
-def _on_device(backbone: HandBackbone, plan: Plan) -> Callable[[Tensor], Tensor]:
-    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
+def _on_device(trunk: nn.Module, plan: Plan) -> Callable[[Tensor], Tensor]:
+    trunk = trunk.eval().to(plan.device, memory_format=torch.channels_last)
 
     def look(pictures: Tensor) -> Tensor:
         with precision(plan):
-            return backbone(pictures.contiguous(memory_format=torch.channels_last)).float()
+            return trunk(pictures.contiguous(memory_format=torch.channels_last)).float()
 
     return look
 

@@ -1,4 +1,4 @@
-"""Photos of hand signs in folders become crops to learn from: pictures by letter, or pictures with YOLO boxes."""
+"""Photos of hand signs in folders become crops to learn from: by letter, with YOLO boxes, or rendered ones."""
 
 import json
 import re
@@ -24,6 +24,7 @@ SIGNER = re.compile(r"([A-Za-z]+\d+)_")  # hand3_a_bot_seg_1.jpeg was signed by 
 
 # Of hands that show digits as in Turkey. 1 and 4 are left out: some people's are nearly D and B, others' are not.
 DIGITS = {"0": "O", "2": "V", "6": "W", "9": "F", "3": "", "5": "", "7": "", "8": ""}
+RENDERED = "rendered"  # the group of hands that were drawn by train.render
 FOLDS = 5  # that people who each gave one picture of a digit are parted into, in the order of the pictures
 
 Finder = Callable[["Photo", Image.Image], Box | None]
@@ -51,7 +52,7 @@ def list_photos(folder: Path) -> list[Photo]:
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
     if (folder / "labels.jsonl").is_file():
-        photos = list(_rendered(folder))
+        photos = _rendered(folder)
     elif (folder / "images").is_dir() and (folder / "labels").is_dir():
         photos = [photo for file in _pictures(folder / "images") for photo in _with_yolo_box(folder, file)]
     else:
@@ -73,14 +74,36 @@ def list_photos(folder: Path) -> list[Photo]:
     return photos
 
 
+def _rendered(folder: Path) -> list[Photo]:
+    photos = []
+    for number, line in enumerate((folder / "labels.jsonl").read_text("utf-8").splitlines(), 1):
+        try:
+            one = json.loads(line)
+            file, letter, box = folder / one["file"], one["letter"] or "", [float(edge) for edge in one["box"]]
+            with Image.open(file) as picture:
+                width, height = picture.size
+            photos.append(Photo(file, letter, RENDERED, tuple(np.divide(box, (width, height) * 2).tolist())))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(
+                f"{folder / 'labels.jsonl'} is not as train.render writes it, line {number}: {error}"
+            ) from None
+    return photos
+
+
 def at_most(photos: Sequence[Photo], count: int) -> list[Photo]:
-    """At most so many photos of each sign and group, taken evenly: neighbours are often copies of each other."""
+    """At most so many photos of each sign and group, taken evenly: neighbours are often copies of each other.
+
+    Photos whose hand's box is given are all taken: they are of many people, or rendered.
+    """
     alike: dict[tuple[str, str, str], list[Photo]] = {}
+    boxed = [photo for photo in photos if photo.box]
     for photo in photos:
-        alike.setdefault((photo.group, photo.letter, photo.file.parent.name), []).append(photo)
-    return [
+        if not photo.box:
+            alike.setdefault((photo.group, photo.letter, photo.file.parent.name), []).append(photo)
+    few = [
         same[i * len(same) // min(count, len(same))] for same in alike.values() for i in range(min(count, len(same)))
     ]
+    return boxed + few
 
 
 def _pictures(folder: Path) -> list[Path]:
@@ -93,16 +116,6 @@ def _with_yolo_box(folder: Path, file: Path) -> Iterator[Photo]:
         kind, box = labelled
         name = folder.name if folder.name not in ("train", "valid", "test") else f"{folder.parent.name}-{folder.name}"
         yield Photo(file, ALPHABET[kind], name, box)
-
-
-def _rendered(folder: Path) -> Iterator[Photo]:
-    for line in (folder / "labels.jsonl").read_text("utf-8").splitlines():
-        try:
-            about = json.loads(line)
-            box = tuple(edge / about["side"] for edge in about["box"])
-            yield Photo(folder / about["file"], about["letter"] or "", folder.name, box)
-        except (ValueError, KeyError, TypeError):
-            raise UsageError(f"{folder / 'labels.jsonl'} is not as train.render writes it: {line[:60]}") from None
 
 
 def open_hand(photo: Photo, finder: Finder | None = None) -> tuple[Image.Image, Box]:
@@ -152,7 +165,7 @@ def load_crops(
             continue
         label = LETTERS.index(photo.letter) if photo.letter in LETTERS and photo.letter else OTHER
         keep(crop(picture, box, STORED_CONTEXT, STORED_SIDE), label, photo)
-        if picture.mode == "RGB" and rng.random() < beside:
+        if picture.mode == "RGB" and photo.group != RENDERED and rng.random() < beside:
             empty = place_beside(box, picture.size, rng)
             if empty:
                 keep(crop(picture, empty, STORED_CONTEXT / 2, STORED_SIDE), NOTHING, photo)

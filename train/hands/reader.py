@@ -30,6 +30,7 @@ ASKED = 0.5  # the finder's score from which a further place in the picture is s
 DOUBTFUL = 0.5  # sureness under which other places are looked at
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
+OTHER_HANDS = -1.0  # added to the score of "a hand that shows none": people seldom show one here, training often did
 TWO = 0.9  # sureness from which two places are two hands
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
@@ -74,6 +75,7 @@ class SignReader:
         self.network, self.about = network, about
         labels = list(about.labels)
         self.letters = [labels.index(letter) for letter in labels if letter in LETTERS]
+        self.prior = np.array([OTHER_HANDS if label == "other" else 0.0 for label in labels], np.float32)
         self.other, self.nothing = (labels.index(a) if a in labels else None for a in ("other", "nothing"))
 
     def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
@@ -169,7 +171,7 @@ class SignReader:
 
     def shares(self, scores: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, answers) of scores (N, answers)."""
-        return softmax(scores, self.about.temperature)
+        return softmax(scores + self.prior, self.about.temperature)
 
     def _heat(self, seen: np.ndarray) -> np.ndarray:
         """Where the answer of a crop (192, 192, 3) uint8 comes from: (192, 192) float32 in 0..1."""
