@@ -49,7 +49,11 @@ class HostLimits:
 class RunLimits:
     """Of trainings: how many, how long, how large."""
 
-    seconds: float = limit("TRAIN_SECONDS", 120.0, "seconds", "the line: a run ends then and keeps what it learned")
+    seconds: float = limit(
+        "TRAIN_SECONDS", 120.0, "seconds",
+        "the line: a run ends then and keeps what it learned; a longer recipe is fitted to it, and again if the "
+        "machine turns slower",
+    )  # fmt: skip
     gpu_seconds: float = limit("TRAIN_GPU_SECONDS", 60.0, "seconds", "a visitor's daily share of a ZeroGPU Space's GPU")
     slots: int = limit("TRAIN_SLOTS", 1, "at once in all", "the processor")
     line: int = limit("TRAIN_LINE", 20, "waiting in all", "people's patience")
