@@ -70,7 +70,6 @@ export function mountAlphabet(section, signs) {
     Object.assign(tile, { type: "button", className: "alphabet-tile" });
     tile.dataset.letter = name;
     tile.innerHTML = `<img alt="" width="320" height="320" loading="lazy"><span>${name}</span>`;
-    if (!STILL.includes(name)) say(tile.appendChild(document.createElement("i")), "hand.moves");
     chart.append(tile);
   }
   function labelTiles() {
@@ -78,6 +77,7 @@ export function mountAlphabet(section, signs) {
       const name = tile.dataset.letter;
       tile.querySelector("img").src = pictureOf(name);
       tile.setAttribute("aria-label", t("hand.tile", { letter: name, shape: t(`hand.letter.${name}`) }));
+      if (!STILL.includes(name)) tile.dataset.badge = t("hand.moves"); // to see; its label says how it moves
     }
     if (known(`hand.letter.${letter}`)) showLetter(letter);
     if (practice) ask();
