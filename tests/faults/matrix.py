@@ -193,7 +193,7 @@ CROWDS = [
 
 WIRE = [
     Fault("NaN in JSON", "demo/wire.py", "json.loads(body, parse_constant=refuse)", "json.loads(body)",
-          "test_training_tab.py::test_raw_values_are_refused_in_plain_words"),
+          "test_draw_routes.py::test_what_is_no_drawing_is_refused_in_plain_words"),
     Fault("JSON nested without end", "demo/wire.py", "except (ValueError, RecursionError):", "except ValueError:",
           "test_draw_routes.py::test_what_is_no_drawing_is_refused_in_plain_words"),
     Fault("JSON that is no object", "demo/wire.py", "if not isinstance(wire, dict):", "if False:",
