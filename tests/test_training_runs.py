@@ -457,6 +457,20 @@ def test_wrong_values_are_refused_in_plain_words(wire):
     assert 10 < len(str(refusal.value)) < 250 and "Traceback" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("code", "options", "batch_size"),
+    [
+        ("settings.parameters", {"channels": [128], "hidden": 1024}, 1),
+        ("settings.work", {"channels": [128, 128], "kernel": 7, "hidden": 8}, 1),
+        ("settings.batch", {"channels": [64, 64, 8], "kernel": 7, "hidden": 8}, 128),
+    ],
+)
+def test_what_is_too_large_of_a_network_is_said(code, options, batch_size):
+    with pytest.raises(UsageError) as refusal:
+        read_settings({"network": "custom", "options": options, "batch_size": batch_size}, RunLimits())
+    assert refusal.value.message.code == code
+
+
 def test_whole_numbers_may_come_as_floats():
     settings = read_settings({"epochs": 3.0, "seed": 7.0}, RunLimits())
     assert (settings.recipe.epochs, settings.seed) == (3, 7)
