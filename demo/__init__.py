@@ -1,1 +1,1 @@
-"""The browser demo: one file a tab, and app.py that puts them together."""
+"""The browser demo: a folder for each tab, and app.py that puts them together."""

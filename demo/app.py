@@ -15,9 +15,6 @@ import threading
 import time
 from pathlib import Path
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before Gradio is loaded: it asks the internet when it is
-
-import gradio as gr
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -29,6 +26,7 @@ if __package__ is None or __package__ == "":  # started as a file, `python demo/
 from demo import draw, inside, signs, tools, training
 from demo.classroom import invitation
 from demo.connections import limit_connections
+from demo.engine import gr
 from demo.guard import Guard
 from demo.host import Host, visitor_of
 from demo.options import names_of, read_options

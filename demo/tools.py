@@ -6,9 +6,8 @@ Their pictures come as text within the question: no file and no address is opene
 import base64
 import binascii
 
-import gradio as gr
-
 from demo.draw.endpoints import read_number
+from demo.engine import gr
 from demo.host import host_of
 from demo.signs.endpoints import read, summary
 from demo.wire import BadRequest, sentence

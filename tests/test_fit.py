@@ -177,7 +177,7 @@ def test_another_networks_state_is_refused():
         Run(MNIST, SHORT).restore(Run(ASL, ASL.recipe("lesson").but(compile=False)).state())
 
 
-@pytest.mark.parametrize(("rate", "code"), [(1.0, "training.dead"), (1e-9, "training.flat")])
+@pytest.mark.parametrize(("rate", "code"), [(10.0, "training.dead"), (1e-9, "training.flat")])
 def test_a_run_that_learns_nothing_says_why_while_it_runs(rate, code):
     recipe = SHORT.but(batch_size=4, learning_rate=rate, epochs=8)
     events = list(fit(Run(MNIST, recipe), SMALL, every=0))

@@ -102,7 +102,7 @@ def test_overlaps_agree_with_areas_counted_by_hand():
 def test_frozen_eyes_see_what_the_network_sees():
     backbone = HandBackbone().load_pretrained().eval()
     pixels = torch.rand(34, 3, 192, 192, generator=torch.Generator().manual_seed(0))
-    seen = Eyes(backbone)(pixels)
+    seen = Eyes(backbone, threads=2)(pixels)
     with torch.inference_mode():
         assert seen.shape == (34, 1152, 6, 6) and torch.allclose(seen[::33], backbone(pixels[::33]), atol=1e-4)
 

@@ -21,7 +21,17 @@ from train.hands.fit_photos import (
     to_watch,
     with_all_answers,
 )
-from train.hands.networks import ANSWERS, BACKBONE_FILE, NOTHING, OTHER, HandBackbone, HandHead, HandReader, pooled
+from train.hands.networks import (
+    ANSWERS,
+    BACKBONE_FILE,
+    NOTHING,
+    OTHER,
+    POOLED,
+    HandBackbone,
+    HandHead,
+    HandReader,
+    pooled,
+)
 from train.hands.photos import list_photos, load_crops, open_hand, place_beside
 from train.hands.places import parts, resized
 from train.learn.networks import parameter_count
@@ -217,14 +227,15 @@ def test_small_groups_get_more_looks_each():
 
 
 def test_features_are_kept_and_taken_up_again(tmp_path):
-    features = replace(
-        some_features(), varied=torch.rand(165, 192, 6, 6).half(), plain=torch.rand(50, 192, 6, 6).half()
-    )
+    features = replace(some_features(), varied=torch.rand(165, POOLED).half(), plain=torch.rand(50, POOLED).half())
     save_features(tmp_path / "features.safetensors", features)
     again = load_features(tmp_path / "features.safetensors")
     assert again.groups == features.groups and torch.equal(again.varied, features.varied)
     with pytest.raises(UsageError, match="holds no features"):
         load_features(tmp_path / "none.safetensors")
+    save_features(tmp_path / "others.safetensors", some_features())
+    with pytest.raises(UsageError, match="not what its head takes"):
+        load_features(tmp_path / "others.safetensors")
 
 
 def test_a_head_for_letters_goes_on_with_all_answers():

@@ -8,11 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from train.hands import agree, evaluate
-from train.hands.fit_photos import Features, joined, pooled_features, save_features, without_groups
+from train.data.images import Images
+from train.fast.machine import Plan
+from train.hands import agree, evaluate, fit_photos
+from train.hands.augment import centre_crops
+from train.hands.crop import CROP_SIDE, STORED_SIDE
+from train.hands.fit_photos import Features, joined, save_features, without_groups
 from train.hands.measure import Answered, skin_angle, summary, tone
-from train.hands.networks import HandBackbone, pooled
-from train.hands.photos import RENDERED, Photo, at_most, list_photos
+from train.hands.networks import POOLED, HandBackbone, pooled
+from train.hands.photos import RENDERED, Crops, Photo, at_most, list_photos
 from train.task import Message, UsageError
 
 
@@ -29,12 +33,12 @@ def rendered(tmp_path):
 
 
 def some_features(groups=("ann", "bob"), each=32) -> Features:
-    """Random maps of two letters that differ; each crop is looked at once, varied and plain."""
+    """Random features of two letters that differ; each crop is looked at once, varied and plain."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(2 * each) % 2
-    maps = torch.rand(2 * each, 192, 6, 6, generator=generator) * 0.1 + labels.view(-1, 1, 1, 1)
+    rows = (torch.rand(2 * each, POOLED, generator=generator) * 0.1 + labels.view(-1, 1)).half()
     of = torch.arange(2 * each)
-    return Features(maps.half(), of, maps.half(), of.clone(), labels, tuple(g for g in groups for _ in range(each)))
+    return Features(rows, of, rows.clone(), of.clone(), labels, tuple(g for g in groups for _ in range(each)))
 
 
 def test_rendered_hands_are_photos_with_their_boxes(rendered):
@@ -70,15 +74,21 @@ def test_boxes_are_kept_and_taken_from_the_file(tmp_path, monkeypatch, capsys):
         agree.kept_boxes(out)
 
 
-def test_pooled_features_are_what_the_backbone_gives_the_head():
-    backbone = HandBackbone().load_pretrained().eval()
-    crops = torch.rand(2, 3, 192, 192, generator=torch.Generator().manual_seed(0))
+def test_features_are_what_the_networks_backbone_gives_its_head(monkeypatch):
+    monkeypatch.setattr(fit_photos, "EMPTY", 2)
+    backbone, plan = HandBackbone().load_pretrained().eval(), Plan("cpu")
+    pixels = torch.randint(0, 256, (3, 4, STORED_SIDE, STORED_SIDE), generator=torch.Generator().manual_seed(0))
+    pixels[:, 3] = 255  # no ground is seen
+    crops = Crops(Images(pixels.byte(), torch.tensor([0, 1, 0])), ("ann", "bob", "bob"))
+    seen = fit_photos.extract_features(backbone, crops, plan, looks=6, watch=[False, False, True])
+    assert seen.varied.shape == (len(seen.varied_of), POOLED) and seen.varied.dtype == torch.float16
     with torch.inference_mode():
-        maps, whole = backbone.trunk()(crops), pooled(backbone(crops)).flatten(1)
-    features = Features(maps.half(), torch.arange(2), maps[:0].half(), torch.arange(0), torch.zeros(2), ("ann", "bob"))
-    seen = pooled_features(features, backbone)
-    assert seen.varied.shape == (2, 5760) and seen.plain.shape == (0, 5760)
-    assert (seen.varied.float() - whole).abs().max() < 0.02 * whole.abs().max()
+        plain = centre_crops(pixels[2:].float() / 255, torch.zeros(1, 3, CROP_SIDE, CROP_SIDE))
+        whole = pooled(backbone(plain)).flatten(1)
+    assert seen.plain_of.tolist() == [2] and torch.allclose(seen.plain.float(), whole, atol=5e-3, rtol=2e-3)
+    monkeypatch.setattr(fit_photos, "Eyes", lambda backbone, _: fit_photos._in_torch(backbone, plan))  # as on a GPU
+    again = fit_photos.extract_features(backbone, crops, plan, looks=6, watch=[False, False, True])
+    assert torch.allclose(seen.varied.float(), again.varied.float(), atol=5e-3, rtol=2e-3)
 
 
 def test_looks_of_several_seeds_are_joined():

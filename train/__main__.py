@@ -133,7 +133,7 @@ def _train_photos(options: argparse.Namespace) -> int:
         )
         if options.features:
             fit_photos.save_features(options.features[0], features)
-    splits = fit_photos.splits_of(fit_photos.pooled_features(features, backbone), watch)
+    splits = fit_photos.splits_of(features, watch)
     head = checkpoint.load(options.start, "asl")[0].head if options.start else None
     run = fit_photos.start(recipe, plan, options.seed, head)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}

@@ -9,12 +9,11 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-import gradio as gr
 import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from gradio.data_classes import FileData
 
+from demo.engine import FileData, gr
 from demo.host import host_of
 from demo.turns import Left
 from demo.wire import (

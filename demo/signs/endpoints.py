@@ -6,14 +6,13 @@ The route stands beside Gradio's queue: a live camera asks several times a secon
 import math
 from dataclasses import dataclass
 
-import gradio as gr
 import numpy as np
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from gradio.data_classes import FileData
 from PIL import Image
 from starlette.datastructures import UploadFile
 
+from demo.engine import FileData, gr
 from demo.host import host_of
 from demo.signs import readers
 from demo.turns import Left, Turn

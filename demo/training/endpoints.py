@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncIterator
 from types import ModuleType
 
-import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 
+from demo.engine import gr
 from demo.host import UNHEARD, host_of, visitor_of
 from demo.training import zero
 from demo.turns import Turn

@@ -17,9 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gradio as gr
-from gradio.context import LocalContext
-
+from demo.engine import LocalContext, gr
 from demo.limits import RunLimits
 from train.task import Message, Recipe
 

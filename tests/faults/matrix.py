@@ -473,7 +473,7 @@ START = [
           OPTIONS + "test_under_a_proxys_path_everything_is_found"),
     Fault("ONNX Runtime tells of its use", "train/answer/frozen.py", "onnxruntime.disable_telemetry_events()", "",
           "test_app.py::test_a_space_starts_the_file_reads_a_digit_and_tells_nobody_else"),
-    Fault("Gradio tells of its use", "demo/app.py",
+    Fault("Gradio tells of its use", "demo/engine.py",
           'os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")', "pass",
           "test_app.py::test_a_space_starts_the_file_reads_a_digit_and_tells_nobody_else"),
     Fault("a library in the cache that was cut short", "train/fast/compiler.py",

@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from train.hands.fit_photos import (
     assembled,
     joined,
     load_features,
-    pooled_features,
     splits_of,
     start,
     to_watch,
@@ -50,18 +48,13 @@ class Lesson:
     head: HandHead | None = None  # to go on from
     keep: Path | None = None  # folder for the networks
 
-    @cached_property
-    def pooled(self) -> Features:
-        """The features as the head gets them."""
-        return pooled_features(self.features, HandBackbone().load_pretrained())
-
     def without(self, groups: Sequence[str]) -> SignReader:
         """A reader whose photo network learned from all but those groups; it uses the shipped finder."""
         file = self.keep and self.keep / f"{'-'.join(groups)}.safetensors"
         if file and file.exists():
             return SignReader(file)
         run = start(self.recipe, plan("cpu"), self.seed, self.head)
-        for _ in fit(run, splits_of(self.pooled, to_watch(self.features.groups, groups))):
+        for _ in fit(run, splits_of(self.features, to_watch(self.features.groups, groups))):
             pass
         network, about = assembled(run, HandBackbone().load_pretrained()), about_network()
         if file:

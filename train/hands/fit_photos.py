@@ -1,4 +1,4 @@
-"""Train the photo network: crops are varied, the backbone's trunk looks at each once, the head learns from that."""
+"""Train the photo network: crops are varied, the frozen backbone looks at each once, the head learns from that."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from train.data.images import Images, Splits
 from train.fast.machine import Plan, keep_freed_memory
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
+from train.hands.eyes import Eyes, Look
 from train.hands.networks import ANSWERS, NOTHING, OTHER, POOLED, HandBackbone, HandHead, HandReader, pooled
 from train.hands.no_hands import no_hand
 from train.hands.photos import Crops, set_aside
@@ -26,7 +27,6 @@ from train.task import HANDS, Recipe, UsageError
 LOOKS = 24_000  # at varied crops of hands: strangers' hands gain from each
 EMPTY = 400  # drawn pictures without a hand
 BESIDE = 0.4  # share of the photos of which a part beside the hand is taken, too
-MAPS = (192, CROP_SIDE // 32, CROP_SIDE // 32)  # what the trunk makes of a crop
 EMPTY_LOOKS = 1  # at each crop without a hand
 BATCH = 64
 # Found on people who were left out of training, in whole webcam frames. Photos set aside at random show people that
@@ -38,16 +38,12 @@ REFUSE_BELOW = 0.2  # and with less than this hardly ever
 
 @dataclass(frozen=True)
 class Features:
-    """What the backbone's trunk makes of N crops: of M varied ones (M, 192, 6, 6) and P plain ones, both float16.
+    """What the head gets of N crops, looked at M times as varied and P times as they are."""
 
-    Or what the head gets of them, (M, 5760): see `pooled_features`. The maps are kept as they take no more room, and
-    what comes after the trunk may change.
-    """
-
-    varied: Tensor
+    varied: Tensor  # (M, 5760) float16: the backbone's feature maps, pooled
     varied_of: Tensor  # (M,) int64: of which of the N crops
-    plain: Tensor
-    plain_of: Tensor  # (P,) likewise
+    plain: Tensor  # (P, 5760) likewise
+    plain_of: Tensor  # (P,)
     labels: Tensor  # (N,) int64, places in ANSWERS
     groups: tuple[str, ...]  # (N,) signer or set; "" for drawn pictures
 
@@ -56,7 +52,7 @@ def extract_features(
     backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
     simulated: float = 1.0, tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
-    """The trunk's maps of varied crops, and of those to watch as they are. About 40 ms a look on a CPU core.
+    """Pooled features of varied crops, and of those to watch as they are.
 
     Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
     looks in proportion to n ** 0.4. `simulated` is the share of looks through a simulated camera.
@@ -65,17 +61,17 @@ def extract_features(
         keep_freed_memory()
     images, labels, groups = _with_empty(crops, seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    look = _on_device(backbone.trunk(), plan)
+    look = Eyes(backbone, plan.threads) if plan.device == "cpu" else _in_torch(backbone, plan)
 
     def of(which: Tensor, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
         parts = []
         for number, some in enumerate(which.split(BATCH)):
             with torch.inference_mode():
                 pictures = make(images[some].to(plan.device).float() / 255, some)
-                parts.append(look(pictures).half().cpu())
+                parts.append(pooled(look(pictures)).flatten(1).half().cpu())
             if number % 50 == 49:
                 tell(f"looked at {(number + 1) * BATCH:,} of {len(which):,} crops")
-        return torch.cat(parts) if parts else torch.zeros(0, *MAPS).half()
+        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
     varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))  # mixed: grounds are neighbours'
@@ -96,21 +92,6 @@ def joined(parts: Sequence[Features]) -> Features:
         torch.cat([one.labels for one in parts]),
         tuple(group for one in parts for group in one.groups),
     )
-
-
-@torch.inference_mode()
-def pooled_features(features: Features, backbone: HandBackbone) -> Features:
-    """The features as the head gets them, (M, 5760): by the backbone's last blocks as they are."""
-    last = backbone.last().eval().to(memory_format=torch.channels_last)
-
-    def of(maps: Tensor) -> Tensor:
-        parts = [
-            pooled(last(some.float().contiguous(memory_format=torch.channels_last))).flatten(1).half()
-            for some in maps.split(BATCH)
-        ]
-        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
-
-    return replace(features, varied=of(features.varied), plain=of(features.plain))
 
 
 def without_groups(features: Features, groups: Sequence[str]) -> Features:
@@ -139,8 +120,8 @@ def load_features(file: Path) -> Features:
     try:
         with safe_open(file, "pt") as kept:
             groups = tuple(json.loads(kept.metadata()["groups"]))
-            if kept.get_slice("varied").get_shape()[1:] != list(MAPS):
-                raise ValueError("they are another network's")
+            if kept.get_slice("varied").get_shape()[1:] != [POOLED]:
+                raise ValueError("they are not what its head takes")
         return Features(groups=groups, **load_file(file))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file} holds no features of hands: {error}") from None
@@ -161,12 +142,12 @@ def looks_at(labels: Sequence[int], groups: Sequence[str], looks: int, rng: np.r
     return sorted(chosen)
 
 
-def _on_device(trunk: nn.Module, plan: Plan) -> Callable[[Tensor], Tensor]:
-    trunk = trunk.eval().to(plan.device, memory_format=torch.channels_last)
+def _in_torch(backbone: HandBackbone, plan: Plan) -> Look:
+    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
 
     def look(pictures: Tensor) -> Tensor:
         with precision(plan):
-            return trunk(pictures.contiguous(memory_format=torch.channels_last)).float()
+            return backbone(pictures.contiguous(memory_format=torch.channels_last)).float()
 
     return look
 

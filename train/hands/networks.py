@@ -24,7 +24,6 @@ OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
 SIDE = 192  # pixels of the crops
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 POOLED = 5 * FEATURES  # what the head gets for a crop
-LAST = 14  # the first of the backbone's last blocks
 # kernel, feature maps, stride of the first, expansion, blocks
 STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),
           (5, 192, 2, 6, 4))  # fmt: skip
@@ -80,14 +79,6 @@ class HandBackbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.blocks(F.relu6(self.stem(x)))
-
-    def trunk(self) -> nn.Sequential:
-        """What comes before its last blocks: (N, 3, H, W) -> (N, 192, H/32, W/32)."""
-        return nn.Sequential(self.stem, nn.ReLU6(), *self.blocks[:LAST])
-
-    def last(self) -> nn.Sequential:
-        """Its last blocks, 707,520 parameters: (N, 192, H/32, W/32) -> (N, 1152, H/32, W/32)."""
-        return self.blocks[LAST:]
 
     def load_pretrained(self, file: Path = BACKBONE_FILE) -> "HandBackbone":
         """Take the weights that know hands; returns itself."""
