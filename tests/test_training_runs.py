@@ -522,12 +522,22 @@ def test_the_shelf_loads_once_for_the_same_settings():
     assert loaded == [1.0, 0.5]
 
 
+def test_the_shelf_says_that_data_cannot_be_loaded():
+    def missing(task, recipe):
+        raise OSError("no such folder")
+
+    waited = iter(range(50))
+    with pytest.raises(NotReady):
+        Shelf(missing).splits(MNIST, MNIST.recipe("best"), lambda: next(waited))  # StopIteration: it waits for ever
+
+
 def test_a_download_that_hangs_holds_no_slot(host):
     gate = threading.Event()
     shelf = Shelf(lambda task, recipe: gate.wait(30) and tiny_splits())
     slots, _ = host(load=shelf.splits)
     first = begin(slots)
     wait_for(lambda: first.state == "loading")
+    time.sleep(0.5)  # it waits for the data by now
     first.steer("stop")
     assert first.ended.wait(20) and slots.busy == 0
     second = begin(slots)

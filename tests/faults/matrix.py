@@ -181,7 +181,7 @@ CROWDS = [
           "while len(self._kept) > self.most_runs or sum(self._kept.values()) > self.most_bytes:", "while False:",
           "test_training_runs.py::test_the_store_forgets_the_oldest"),
     Fault("data that cannot be loaded is waited for for ever", "demo/training/data.py", "coming.set_exception(",
-          "bool(", "test_training_runs.py::test_a_fault_in_the_data_is_said_and_frees_the_slot"),
+          "bool(", "test_training_runs.py::test_the_shelf_says_that_data_cannot_be_loaded"),
     Fault("a download that hangs holds a slot", "demo/training/data.py",
           "return coming.result(timeout=0.1)", "return coming.result()",
           "test_training_runs.py::test_a_download_that_hangs_holds_no_slot"),
