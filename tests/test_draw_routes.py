@@ -83,6 +83,7 @@ def test_an_empty_sheet_gets_no_answer(client):
         '{"strokes": [[1, 2]], "size": [600, -1]}',
         '{"strokes": [[1, 2]], "size": [600, null]}',
         '{"strokes": [[1, 2]], "size": [600, 480], "seq": "1"}',
+        '{"strokes": [[1, 2]], "size": [600, 480], "unknown": NaN}',
         json.dumps({"strokes": [[1, 2]] * 501, "size": SIZE}),
         json.dumps({"strokes": [[1, 2] * 20_001], "size": SIZE}),
         " " * 200_001,

@@ -73,12 +73,17 @@ def test_an_iphones_photo_is_read_and_sent_back_as_jpeg(client):
 
 
 @pytest.mark.parametrize(
-    "box",
-    ["nan,0,5,5", "0,0,inf,5", "1,2,3", "a,b,c,d", "5,5,5,5", "9,9,1,1", "400,0,500,50", "-9,-9,-1,-1", "1e999,0,1,1"],
+    ("code", "boxes"),
+    [
+        ("sign.box", ["nan,0,5,5", "0,0,inf,5", "1,2,3", "a,b,c,d", "1e999,0,1,1"]),
+        ("sign.small_box", ["5,5,5,5", "9,9,1,1"]),
+        ("sign.box_outside", ["400,0,500,50", "-9,-9,-1,-1"]),
+    ],
 )
-def test_a_box_that_makes_no_sense_is_refused_in_words(client, box):
-    answer = post(client, file_of(drawn_hand()), box=box)
-    assert answer.status_code == 400 and "box" in answer.json()["error"]
+def test_a_box_that_makes_no_sense_is_refused_in_words(client, code, boxes):
+    for box in boxes:
+        answer = post(client, file_of(drawn_hand()), box=box)
+        assert answer.status_code == 400 and answer.json()["code"] == code and "box" in answer.json()["error"]
 
 
 def test_what_is_no_picture_is_refused_in_words(client):
@@ -99,6 +104,8 @@ def test_a_request_that_is_no_form_is_refused_in_words(client):
         "/read/sign", content=b"--x\r\nfoo", headers={"content-type": "multipart/form-data; boundary=x"}
     )
     assert broken.status_code == 400 and broken.json()["error"]
+    crowded = post(client, file_of(drawn_hand()), **{f"field{number}": "1" for number in range(9)})
+    assert crowded.status_code == 400 and crowded.json()["code"] == "form.broken"
     assert post(client, file_of(drawn_hand()), network="cat").status_code == 400
 
 

@@ -457,6 +457,20 @@ def test_wrong_values_are_refused_in_plain_words(wire):
     assert 10 < len(str(refusal.value)) < 250 and "Traceback" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("code", "options", "batch_size"),
+    [
+        ("settings.parameters", {"channels": [128], "hidden": 1024}, 1),
+        ("settings.work", {"channels": [128, 128], "kernel": 7, "hidden": 8}, 1),
+        ("settings.batch", {"channels": [64, 64, 8], "kernel": 7, "hidden": 8}, 128),
+    ],
+)
+def test_what_is_too_large_of_a_network_is_said(code, options, batch_size):
+    with pytest.raises(UsageError) as refusal:
+        read_settings({"network": "custom", "options": options, "batch_size": batch_size}, RunLimits())
+    assert refusal.value.message.code == code
+
+
 def test_whole_numbers_may_come_as_floats():
     settings = read_settings({"epochs": 3.0, "seed": 7.0}, RunLimits())
     assert (settings.recipe.epochs, settings.seed) == (3, 7)
@@ -508,12 +522,22 @@ def test_the_shelf_loads_once_for_the_same_settings():
     assert loaded == [1.0, 0.5]
 
 
+def test_the_shelf_says_that_data_cannot_be_loaded():
+    def missing(task, recipe):
+        raise OSError("no such folder")
+
+    waited = iter(range(50))
+    with pytest.raises(NotReady):
+        Shelf(missing).splits(MNIST, MNIST.recipe("best"), lambda: next(waited))  # StopIteration: it waits for ever
+
+
 def test_a_download_that_hangs_holds_no_slot(host):
     gate = threading.Event()
     shelf = Shelf(lambda task, recipe: gate.wait(30) and tiny_splits())
     slots, _ = host(load=shelf.splits)
     first = begin(slots)
     wait_for(lambda: first.state == "loading")
+    time.sleep(0.5)  # it waits for the data by now
     first.steer("stop")
     assert first.ended.wait(20) and slots.busy == 0
     second = begin(slots)

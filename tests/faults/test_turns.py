@@ -24,7 +24,7 @@ from demo.turns import Busy, Left, Turn
 def in_a_thread(asking):
     """Runs a coroutine function; in a thread, for the browser tests' driver keeps an event loop in this one."""
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(asking())).result(120)
+        return thread.submit(lambda: asyncio.run(asyncio.wait_for(asking(), 100))).result()
 
 
 def test_a_crowd_of_photos_that_wait_does_not_stop_the_pad(monkeypatch):
