@@ -113,6 +113,16 @@ def test_what_is_printed_from_a_dark_screen_is_dark_ink_on_light_paper(browser, 
     page.context.close()
 
 
+def test_the_signing_hand_is_printed_as_its_letters_picture(browser, app_url):
+    page = opened(browser, app_url, "sign")
+    busy(page, "sign")
+    page.locator(".alphabet-stage").scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('.alphabet-still').src")
+    page.emulate_media(media="print")
+    assert page.locator(".alphabet-still").is_visible() and not page.locator(".alphabet-stage canvas").is_visible()
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("tab", READY)

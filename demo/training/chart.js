@@ -80,6 +80,7 @@ export function createChart(canvas) {
 
   const ask = () => (asked ||= requestAnimationFrame(paint));
   new ResizeObserver(ask).observe(canvas);
+  matchMedia("print").addEventListener("change", paint); // no frame comes between a dark screen and its print
   return {
     redraw: ask,
     draw(chart) {
