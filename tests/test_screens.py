@@ -6,6 +6,7 @@ axe-core comes from npm: npm install --prefix tests/js --no-package-lock
 import os
 import re
 import urllib.request
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,11 @@ def busy(page, tab):
 def test_nothing_runs_off_the_screen(browser, app_url, tab, language):
     page = opened(browser, app_url, tab, 320, language)
     busy(page, tab)
-    for width in (320, 360, 375, 414, 768, 1024, 1440, 1920):
+    style = page.add_style_tag(content="* {}")
+    fonts = ("DejaVu Sans", "Liberation Sans Narrow")  # a wide and a narrow one; Chinese falls back to Noto's
+    for font, width in product(fonts, (320, 360, 375, 414, 768, 1024, 1440, 1920)):
+        style.evaluate("(style, font) => style.textContent = `* { font-family: '${font}' !important }`", font)
+        assert font in page.evaluate("() => getComputedStyle(document.querySelector('[role=tab]')).fontFamily")
         page.set_viewport_size({"width": width, "height": 800})
         wide = page.evaluate("() => document.documentElement.scrollWidth")
         out = page.eval_on_selector_all(
@@ -58,7 +63,7 @@ def test_nothing_runs_off_the_screen(browser, app_url, tab, language):
                 return all.filter(each => each.offsetParent && each.getBoundingClientRect().right > innerWidth + 1
                     && !scrolled(each.parentElement)).map(each => each.outerHTML) }""",
         )
-        assert wide <= width and out == [], (width, wide, out)
+        assert wide <= width and out == [], (font, width, wide, out)
     page.context.close()
 
 
