@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"* Running on {local}" + (f" and on {shared}" if shared else ""), flush=True)
     if told := invitation(options.host, options.port, bool(options.ssl_certfile)):
         print(told, flush=True)
-    threading.Thread(target=draw.warm, name="warm", daemon=True).start()  # it loads torch: seconds
+    threading.Thread(target=draw.warm, name="warm", daemon=True).start()  # the page need not wait for it
     try:
         while not stop.asked:
             time.sleep(0.2)

@@ -80,9 +80,8 @@ export function createChart(canvas) {
 
   const ask = () => (asked ||= requestAnimationFrame(paint));
   new ResizeObserver(ask).observe(canvas);
-  matchMedia("print").addEventListener("change", paint); // no frame comes between a dark screen and its print
   return {
-    redraw: ask,
+    redraw: paint, // at once: no frame comes between a dark screen and its print
     draw(chart) {
       shown = chart;
       ask();

@@ -39,7 +39,7 @@ EMPTY = 40  # drawn pictures without a hand that each network is shown
 
 
 @dataclass(frozen=True)
-class Lesson:
+class Training:
     """What networks without some people are trained from, and how."""
 
     features: Features
@@ -117,10 +117,10 @@ def _leave_out(options: argparse.Namespace) -> None:
         options.keep.mkdir(parents=True, exist_ok=True)
     recipe = HANDS.recipe("photos")
     recipe = recipe.but(learning_rate=options.lr) if options.lr else recipe
-    lesson, accuracies = Lesson(features, recipe, options.seed, head, options.keep), {}
+    training, accuracies = Training(features, recipe, options.seed, head, options.keep), {}
     for number, names in enumerate(options.leave_out):
         groups = names.split(",")
-        reader = lesson.without(groups)
+        reader = training.without(groups)
         for group in groups:
             row = _row([photo for photo in photos if photo.group == group], reader, options.per_letter, number)
             if row:
