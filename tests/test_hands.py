@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from train.data.images import Images
+from train.data.images import FeatureMaps
 from train.hands.augment import centre_crops, hands
 from train.hands.boxes import iou
 from train.hands.crop import CROP_SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
@@ -199,7 +199,7 @@ def some_features() -> Features:
 
 def test_left_out_groups_are_watched_and_never_learned_from():
     splits = splits_of(some_features(), to_watch(some_features().groups, ["bob"]))
-    assert isinstance(splits.train, Images) and len(splits.validation) == 10
+    assert isinstance(splits.train, FeatureMaps) and len(splits.validation) == 10
     assert splits.validation.pixels[:, 0, 0, 0].tolist() == list(range(40, 50))
     assert not set(splits.train.pixels[:, 0, 0, 0].tolist()) & set(range(40, 50))
 

@@ -205,7 +205,7 @@ def test_nothing_of_a_forward_pass_leaves_the_gpu_or_waits_for_it(fake_gpu, kind
         pixels, labels = torch.zeros(16, 1, 28, 28, dtype=torch.uint8), torch.zeros(16, dtype=torch.int64)
 
     def forward() -> torch.Tensor:
-        return loss_of(model(to_input(pixels, 0.1, 0.3, kind, None)), labels, 0.1, outliers)
+        return loss_of(model(to_input(Images(pixels, labels), 0.1, 0.3, kind, None)), labels, 0.1, outliers)
 
     forward()  # what is made once may come from the CPU: the first steps are not recorded
     with OnTheGPU():

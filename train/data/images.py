@@ -1,7 +1,8 @@
 """Labelled images as tensors, and their split in two by seed."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,29 +14,35 @@ NO_CLASS = -1  # the label of a picture of nothing that is to be learned: every 
 
 @dataclass(frozen=True)
 class Images:
-    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers or NO_CLASS.
+    """Labelled images: pixels (N, C, H, W) uint8 in 0..255, labels (N,) int64 class numbers or NO_CLASS."""
 
-    Where a frozen part of a network has already looked at them, its features take the pixels' place, as float16.
-    """
+    DTYPE: ClassVar = torch.uint8
 
     pixels: Tensor
     labels: Tensor
 
     def __post_init__(self):
-        known = self.pixels.dtype in (torch.uint8, torch.float16)
-        if not known or self.pixels.dim() != 4 or len(self.pixels) != len(self.labels):
-            raise ValueError(f"images must be (N, C, H, W) uint8 with N labels, not {tuple(self.pixels.shape)}")
+        if self.pixels.dtype != self.DTYPE or self.pixels.dim() != 4 or len(self.pixels) != len(self.labels):
+            raise ValueError(
+                f"{type(self).__name__} must be (N, C, H, W) {self.DTYPE} with N labels, not "
+                f"{tuple(self.pixels.shape)} {self.pixels.dtype} with {len(self.labels)}"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, which) -> "Images":
         """The images at those indices (a tensor) or in that slice."""
-        return Images(self.pixels[which], self.labels[which])
+        return replace(self, pixels=self.pixels[which], labels=self.labels[which])
+
+    def at(self, indices: Tensor) -> "Images":
+        """The images at those indices (M,) int64: as `images[indices]`, ten times as quickly on a CPU."""
+        pixels, labels = (each.index_select(0, indices) for each in (self.pixels, self.labels))
+        return replace(self, pixels=pixels, labels=labels)
 
     def to(self, device: torch.device | str) -> "Images":
         """The same images on another device."""
-        return Images(self.pixels.to(device), self.labels.to(device))
+        return replace(self, pixels=self.pixels.to(device), labels=self.labels.to(device))
 
     def digest(self) -> str:
         """SHA-256 of pixels and labels: says whether two trainings saw the same data."""
@@ -43,6 +50,16 @@ class Images:
         digest.update(self.pixels.cpu().contiguous().numpy().data)
         digest.update(self.labels.cpu().contiguous().numpy().data)
         return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class FeatureMaps(Images):
+    """What a frozen part of a network made of labelled images, in the place of their pixels: (N, C, H, W) float16.
+
+    The rest of the network learns from them. They are neither varied nor normalised.
+    """
+
+    DTYPE: ClassVar = torch.float16
 
 
 @dataclass(frozen=True)

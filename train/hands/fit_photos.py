@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from train.data.images import Images, Splits
+from train.data.images import FeatureMaps, Splits
 from train.fast.machine import Plan, keep_freed_memory
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
@@ -193,12 +193,12 @@ def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
         raise UsageError("there is nothing to learn from, or nothing to watch")
     labels = features.labels
     return Splits(
-        Images(_as_pixels(features.varied[learned]), labels[features.varied_of[learned]]),
-        Images(_as_pixels(seen[watched[of]]), labels[of[watched[of]]]),
+        FeatureMaps(_as_maps(features.varied[learned]), labels[features.varied_of[learned]]),
+        FeatureMaps(_as_maps(seen[watched[of]]), labels[of[watched[of]]]),
     )
 
 
-def _as_pixels(vectors: Tensor) -> Tensor:
+def _as_maps(vectors: Tensor) -> Tensor:
     return vectors[..., None, None]
 
 

@@ -48,7 +48,7 @@ def faintest(model: nn.Module, images: Images, task: Task) -> float:
     device, strengths = next(model.parameters()).device, []
     with torch.inference_mode():
         for at in range(0, len(images), 500):
-            maps = model.features(to_input(images.pixels[at : at + 500].to(device), task.mean, task.std))
+            maps = model.features(to_input(images[at : at + 500].to(device), task.mean, task.std))
             strengths.append(maps.flatten(1).norm(dim=1))
     return round(FAINT * torch.cat(strengths).median().item(), 3)
 

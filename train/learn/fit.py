@@ -147,8 +147,8 @@ def scores_of(model: nn.Module, images: Images, task: Task, plan: Plan, batch_si
     model.eval()
     with torch.inference_mode(), precision(plan):
         parts = [
-            model(to_input(pixels.to(plan.device), task.mean, task.std, channels_last=plan.channels_last)).float()
-            for pixels in images.pixels.split(batch_size)
+            model(to_input(some.to(plan.device), task.mean, task.std, channels_last=plan.channels_last)).float()
+            for some in (images[at : at + batch_size] for at in range(0, len(images), batch_size))
         ]
     model.train(was_training)
     return torch.cat(parts)

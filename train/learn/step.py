@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from train.data.images import NO_CLASS, Images
+from train.data.images import NO_CLASS, FeatureMaps, Images
 from train.fast.machine import Plan
 from train.learn.augment import AUGMENTATIONS
 from train.learn.randomness import DrawnFrom, mixed
@@ -147,7 +147,8 @@ class TrainingStep:
         run, recipe = self.run, self.run.recipe
         weight = run.workers.weight(len(batch))
         batch = run.workers.share(batch)
-        inputs, labels = self._inputs(batch), self.images.labels.index_select(0, batch)
+        images = self.images.at(batch)
+        inputs, labels = self._inputs(images), images.labels
         with self.precision, self.drawing or contextlib.nullcontext():
             scores = run.forward(inputs)
         if self.drawing and not self.drawing.drew:  # nothing else in it is random: the next steps are spared the watch
@@ -164,12 +165,10 @@ class TrainingStep:
         if run.recorded or len(self.unsummed) == AHEAD:
             self._sum_up()
 
-    def _inputs(self, batch: Tensor) -> Tensor:
-        """The images at those indices as the network takes them."""
+    def _inputs(self, images: Images) -> Tensor:
         task, recipe = self.run.task, self.run.recipe
-        pixels = self.images.pixels.index_select(0, batch)
         channels_last = self.run.plan.channels_last
-        return to_input(pixels, task.mean, task.std, recipe.augment, self.generator, channels_last)
+        return to_input(images, task.mean, task.std, recipe.augment, self.generator, channels_last)
 
     def _sum_up(self) -> None:
         """Adds steps to the sums: many at once, for one by one costs more than a convolution of theirs."""
@@ -193,24 +192,24 @@ def loss_of(scores: Tensor, labels: Tensor, label_smoothing: float, outliers: bo
 
 
 def to_input(
-    pixels: Tensor,
+    images: Images,
     mean: float,
     std: float,
     augment: str = "none",
     generator: Generator | None = None,
     channels_last: bool = True,
 ) -> Tensor:
-    """uint8 pixels (N, C, H, W) as a network takes them: varied by the augmentation, then normalised, float32.
+    """Images as a network takes them, (N, C, H, W) float32: varied by the augmentation, then normalised.
 
-    Features, which a frozen part of a network has seen already, are taken as they are.
+    Feature maps, which the rest of a network takes, stay as they are.
     """
-    if pixels.dtype == torch.float16:
-        return pixels.float()
-    images = pixels.float().div_(255)
+    if isinstance(images, FeatureMaps):
+        return images.pixels.float()
+    pixels = images.pixels.float().div_(255)
     if augment != "none":
-        images = AUGMENTATIONS[augment](images, generator)
+        pixels = AUGMENTATIONS[augment](pixels, generator)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    return images.sub_(mean).div_(std).contiguous(memory_format=layout)
+    return pixels.sub_(mean).div_(std).contiguous(memory_format=layout)
 
 
 def precision(plan: Plan):

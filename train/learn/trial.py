@@ -87,7 +87,7 @@ def gradient(run: Run, images: Images, plan: Plan) -> torch.Tensor:
     for layer in model.modules():
         if isinstance(layer, nn.Dropout):
             layer.eval()
-    inputs = to_input(images.pixels, run.task.mean, run.task.std, channels_last=plan.channels_last)
+    inputs = to_input(images, run.task.mean, run.task.std, channels_last=plan.channels_last)
     with torch.enable_grad(), precision(plan):
         scores = model(inputs)
     loss_of(scores.float(), images.labels, run.recipe.label_smoothing, outliers=True).backward()
