@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from train.commands import STOPPED, check_options, lasting_output
+from train.commands import STOPPED, check_options, faults_in_words, lasting_output
 from train.commands import run as run_command
 from train.data.images import Splits
 from train.data.rendered import STAND_IN
@@ -29,22 +29,19 @@ BYTES_KEPT = 20  # for each parameter: its weight, average, two moments of the o
 UNHEEDED = ("network", "options", "augment", "validation_share", "share")
 
 
+@faults_in_words(TrainingStopped)
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        if arguments[:1] == ["summary"]:
-            return _summary(arguments[1:])
-        options = _options(arguments)
-        check_options(options)
-        with lasting_output():
-            if options.photos:
-                return _train_photos(options)
-            with join(options.device) as (workers, device):
-                return _train(options, workers, device)
-    except (UsageError, TrainingStopped) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 2
+    if arguments[:1] == ["summary"]:
+        return _summary(arguments[1:])
+    options = _options(arguments)
+    check_options(options)
+    with lasting_output():
+        if options.photos:
+            return _train_photos(options)
+        with join(options.device) as (workers, device):
+            return _train(options, workers, device)
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import re
@@ -27,8 +28,7 @@ def run(main: Callable[[], int]) -> None:
             stream.reconfigure(errors="backslashreplace")
     with contextlib.suppress(AttributeError, ValueError):
         signal.signal(signal.SIGTERM, _terminated)
-    module = sys.modules["__main__"].__spec__
-    name = module.name.removesuffix(".__main__").removeprefix("train.") if module else Path(sys.argv[0]).stem
+    name = _name_of(main)
     try:
         status = main()
         sys.stdout.flush()
@@ -43,6 +43,29 @@ def run(main: Callable[[], int]) -> None:
         status = FAULT
         _silence()
     sys.exit(status)
+
+
+def faults_in_words(*others: type[Exception]) -> Callable:
+    """Decorates a command line's `main`: a UsageError, or one of those others, is a sentence and the status FAULT."""
+
+    def decorated(main: Callable[..., int]) -> Callable[..., int]:
+        @functools.wraps(main)
+        def said(arguments: list[str] | None = None) -> int:
+            try:
+                return main(arguments)
+            except (UsageError, *others) as error:
+                print(f"{_name_of(main)}: {error}", file=sys.stderr)
+                return FAULT
+
+        return said
+
+    return decorated
+
+
+def _name_of(main: Callable) -> str:
+    """What a command is called after `python -m train.`; where it is `main` of a script, the script's name."""
+    module = sys.modules[main.__module__].__spec__
+    return module.name.removesuffix(".__main__").removeprefix("train.") if module else Path(sys.argv[0]).stem
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

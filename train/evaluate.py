@@ -1,10 +1,9 @@
 """Measure a checkpoint on its task's test data: python -m train.evaluate mnist|asl"""
 
 import argparse
-import sys
 from pathlib import Path
 
-from train.commands import FAULT, json_line, run
+from train.commands import faults_in_words, json_line, run
 from train.data.sign_mnist import FORMS
 from train.data.splits import load_test
 from train.fast.machine import plan
@@ -23,6 +22,7 @@ def evaluate(task: Task, file: Path, *, folder: Path | None = None, form: str | 
     return measure(model, load_test(task, folder=folder, form=form), task, plan("cpu", precision="float32"))
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; its last line is {"task", "split", "n", "correct", "accuracy", "loss"}."""
     parser = argparse.ArgumentParser(prog="python -m train.evaluate", description="Measure a checkpoint.")
@@ -34,18 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     task = task_named(options.task)
     file = options.checkpoint or checkpoint.default_path(task.name)
-    try:
-        if options.photos:
-            if task.name != "asl":
-                raise UsageError("--photos holds hand signs: it goes with asl")
-            answered = read_folder(options.photos, reader_for(task.name, options.checkpoint))
-            print(confusion_table(answered))
-            print(json_line({"task": task.name, "split": str(options.photos), **summary(answered)}))
-            return 0
-        result = evaluate(task, file, folder=options.data, form=options.labels)
-    except UsageError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return FAULT
+    if options.photos:
+        if task.name != "asl":
+            raise UsageError("--photos holds hand signs: it goes with asl")
+        answered = read_folder(options.photos, reader_for(task.name, options.checkpoint))
+        print(confusion_table(answered))
+        print(json_line({"task": task.name, "split": str(options.photos), **summary(answered)}))
+        return 0
+    result = evaluate(task, file, folder=options.data, form=options.labels)
     about = {"task": task.name, "split": "test", "n": result.count, "correct": result.correct}
     print(json_line(about | {"accuracy": result.accuracy, "loss": result.loss}))
     return 0

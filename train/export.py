@@ -4,16 +4,15 @@ python -m train.export --graphs [NETWORK...] makes anew what reading runs, after
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 from train.answer.graphs import MADE, write_graphs
 from train.answer.onnx import to_onnx
-from train.commands import FAULT, run
+from train.commands import faults_in_words, run
 from train.learn import checkpoint
-from train.task import UsageError
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.export", description="Write a network as ONNX.")
@@ -26,15 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"there is no graph of {unknown[0]}; there are: {', '.join(MADE)}")
     if options.graphs is None and options.out is None:
         parser.error("give a checkpoint, and the file to write")
-    try:
-        if options.graphs is not None:
-            for file in write_graphs(networks=tuple(options.graphs) or tuple(MADE)):
-                print(f"{file.stat().st_size:>9,}  {file}")
-        else:
-            to_onnx(*checkpoint.load(options.checkpoint), options.out)
-    except UsageError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return FAULT
+    if options.graphs is not None:
+        for file in write_graphs(networks=tuple(options.graphs) or tuple(MADE)):
+            print(f"{file.stat().st_size:>9,}  {file}")
+    else:
+        to_onnx(*checkpoint.load(options.checkpoint), options.out)
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -11,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from train.answer.reading import Reading
-from train.commands import FAULT, json_line, run
+from train.commands import faults_in_words, json_line, run
 from train.data.pictures import open_picture
 from train.learn.metadata import CheckpointError, read_metadata
 from train.task import TASKS, UsageError
@@ -44,8 +43,9 @@ class _LessonInPhotos:
     SMALL = 64  # pixels of the longer side: such a picture is a hand already, as those that the network learned from
 
     def __init__(self, checkpoint: Path):
+        from train.hands.crop import LONGEST
         from train.hands.lesson_reader import LessonSignReader
-        from train.hands.reader import LONGEST, SignReader
+        from train.hands.reader import SignReader
 
         self.longest, self.reader, self.finder = LONGEST, LessonSignReader(checkpoint), None
         with contextlib.suppress(CheckpointError):
@@ -108,6 +108,7 @@ def _batched(items: Iterable, size: int) -> Iterator[list]:
         yield group
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status: 1 if any file had an error, 2 if nothing could be read at all."""
     parser = argparse.ArgumentParser(prog="python -m train.predict", description="Read digits or hand signs.")
@@ -116,13 +117,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--checkpoint", type=Path, help="default: the one in checkpoints/")
     options = parser.parse_args(arguments)
     failed = False
-    try:
-        for result in predict(options.task, options.files, options.checkpoint):
-            print(json_line(result), flush=True)
-            failed |= result["error"] is not None
-    except UsageError as error:
-        print(f"predict: {error}", file=sys.stderr)
-        return FAULT
+    for result in predict(options.task, options.files, options.checkpoint):
+        print(json_line(result), flush=True)
+        failed |= result["error"] is not None
     return int(failed)
 
 

@@ -19,9 +19,8 @@ from demo.turns import Left, Turn
 from demo.wire import BadRequest, answered, as_address, confidences, note_of, sentence, too_large
 from train.answer.reading import Reading
 from train.data.pictures import open_picture
+from train.hands.crop import LONGEST
 from train.task import UsageError
-
-LONGEST = 1280  # pixels of the longer side that a network is shown, and that boxes are counted in
 
 
 @dataclass(frozen=True)

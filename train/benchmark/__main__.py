@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 
 from train import lesson
 from train.benchmark.answers import Figure, answers, loading
+from train.commands import faults_in_words, run
 from train.data.images import Splits
 from train.data.splits import load_splits, load_test
 from train.fast.library import library
@@ -169,6 +170,7 @@ def sections(options: argparse.Namespace, chosen: Plan) -> Iterator[tuple[str, s
     yield from ((name, *work[name]) for name in SECTIONS if name in options.only)
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m train.benchmark", description=__doc__.splitlines()[0])
@@ -185,11 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = set(options.only) - set(SECTIONS)
     if unknown:
         parser.error(f"there is no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
-    try:
-        chosen = plan(options.device, options.threads, options.precision, calibrate=True)
-    except UsageError as error:
-        print(f"benchmark: {error}", file=sys.stderr)
-        return 2
+    chosen = plan(options.device, options.threads, options.precision, calibrate=True)
     about = machine(chosen)
     for name, value in about.items():
         print(f"{name:<14}{value}")
@@ -211,4 +209,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

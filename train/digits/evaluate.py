@@ -7,12 +7,12 @@ which are to be refused; and how far the confidences can be trusted.
 import argparse
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from train.answer.reading import Reading
+from train.commands import faults_in_words, run
 from train.data.splits import load_test
 from train.digits.extra import BRUSHES, MEASURING_FONT, MEASURING_WRITERS, SHEET, on_sheet
 from train.digits.reader import DigitReader
@@ -110,6 +110,7 @@ def _png(picture) -> bytes:
     return file.getvalue()
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line: a JSON object for each measure."""
     parser = argparse.ArgumentParser(prog="python -m train.digits.evaluate", description="Measure the digit reader.")
@@ -119,18 +120,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of brushes, scribbles and letters (default 0)")
     options = parser.parse_args(arguments)
     file = options.checkpoint or checkpoint.default_path("mnist")
-    try:
-        rows = [on_test_set(file, options.data)]
-        reader = DigitReader(file)
-        rows += on_strokes(reader, options.strokes, options.seed) if options.strokes else []
-        rows += on_what_is_no_digit(reader, seed=options.seed + 1)
-    except UsageError as error:
-        print(f"evaluate_digits: {error}", file=sys.stderr)
-        return 2
+    rows = [on_test_set(file, options.data)]
+    reader = DigitReader(file)
+    rows += on_strokes(reader, options.strokes, options.seed) if options.strokes else []
+    rows += on_what_is_no_digit(reader, seed=options.seed + 1)
     for row in rows:
         print(json.dumps(row))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-LONGEST = 1000  # a longer picture is shrunk first: digits stay legible, and time stays bounded
+LONGEST_SHEET = 1000  # a longer picture is shrunk first: digits stay legible, and time stays bounded
 FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
 FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
 NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
@@ -36,7 +36,7 @@ def find_ink(picture: Image.Image) -> Ink | None:
     is a median over a wide neighbourhood, which follows the light, and ink is what is darker or lighter than that,
     whichever stands out more.
     """
-    scale = max(max(picture.size) / LONGEST, 1.0)
+    scale = max(max(picture.size) / LONGEST_SHEET, 1.0)
     if scale > 1:
         size = [max(round(side / scale), 1) for side in picture.size]
         picture = picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)

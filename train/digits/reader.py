@@ -10,7 +10,7 @@ from PIL import Image
 from train.answer.frozen import Classifier
 from train.answer.reading import Reading, class_activation, ranked, refused, softmax
 from train.data.pictures import open_picture
-from train.digits.ink import LONGEST, find_ink
+from train.digits.ink import LONGEST_SHEET, find_ink
 from train.digits.normalise import even_out, upright_line
 from train.digits.parts import unlike_digits
 from train.digits.pieces import DOT, Piece, close_pairs, cuts, in_reading_order, sheet_of, stroke_groups
@@ -43,7 +43,7 @@ MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no nu
 class DigitReader:
     """Loads a checkpoint once; then reads any number of pictures or drawings."""
 
-    longest = 2 * LONGEST  # pixels of a picture; what is longer may be shrunk to this before it comes here
+    longest = 2 * LONGEST_SHEET  # pixels of a picture; what is longer may be shrunk to this before it comes here
 
     def __init__(self, path: Path | str | None = None):
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""

@@ -7,7 +7,6 @@ python -m train.hands.agree DIR ... --out FILE keeps the boxes, so that they nee
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 
 from train.answer.frozen import frozen
 from train.answer.reading import softmax
+from train.commands import faults_in_words, run
 from train.data.pictures import PictureError
 from train.hands.boxes import Box, in_pixels
 from train.hands.crop import as_input, crop
@@ -93,6 +93,7 @@ def key_of(photo: Photo) -> str:
     return "/".join(photo.file.parts[-3:])
 
 
+@faults_in_words(OSError)
 def main(arguments: list[str] | None = None) -> int:
     """Write a JSON file {photo: [left, top, right, bottom]}, relative to the picture's width and height."""
     parser = argparse.ArgumentParser(prog="python -m train.hands.agree", description=__doc__.splitlines()[0])
@@ -100,25 +101,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--per-letter", type=int, default=1000, metavar="N", help="at most N of a letter and signer")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    try:
-        photos = [photo for folder in options.folders for photo in list_photos(folder)]
-        agreement, boxes = Agreement.shipped(), {}
-        for number, photo in enumerate(at_most(photos, options.per_letter)):
-            try:
-                picture, box = open_hand(photo, agreement)
-            except PictureError as error:
-                print(f"left out: {error}")
-                continue
-            boxes[key_of(photo)] = [round(edge / side, 4) for edge, side in zip(box, picture.size * 2, strict=True)]
-            if number % 100 == 99:
-                print(f"looked for the hand in {number + 1:,} photos", flush=True)
-        options.out.write_text(json.dumps(boxes, indent=0), "utf-8")
-    except (UsageError, OSError) as error:
-        print(f"agree: {error}", file=sys.stderr)
-        return 2
+    photos = [photo for folder in options.folders for photo in list_photos(folder)]
+    agreement, boxes = Agreement.shipped(), {}
+    for number, photo in enumerate(at_most(photos, options.per_letter)):
+        try:
+            picture, box = open_hand(photo, agreement)
+        except PictureError as error:
+            print(f"left out: {error}")
+            continue
+        boxes[key_of(photo)] = [round(edge / side, 4) for edge, side in zip(box, picture.size * 2, strict=True)]
+        if number % 100 == 99:
+            print(f"looked for the hand in {number + 1:,} photos", flush=True)
+    options.out.write_text(json.dumps(boxes, indent=0), "utf-8")
     print(f"{len(boxes):,} boxes in {options.out}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -7,7 +7,7 @@ from train.hands.boxes import Box
 
 CROP_SIDE = 192  # pixels of the crop that the photo network sees
 CONTEXT = 1.35  # side of that crop, relative to the longer side of the hand's box
-LONGEST = 1280  # pixels that larger photos are shrunk to
+LONGEST = 1280  # pixels of a photo's longer side, to which larger ones are shrunk; boxes are counted in them
 STORED_SIDE, STORED_CONTEXT = 256, 2.0  # of the crops that training keeps, so that it can turn, shift and scale them
 
 

@@ -5,13 +5,13 @@ python -m train.hands.evaluate --features FILE --leave-out GROUPS FOLDER... trai
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from train.commands import faults_in_words, run
 from train.data.pictures import on_ground, open_picture
 from train.fast.machine import plan
 from train.hands.finder_network import shipped_finder
@@ -33,7 +33,7 @@ from train.hands.photos import RENDERED, Photo, at_most, list_photos, place_besi
 from train.hands.reader import SignReader
 from train.learn import checkpoint
 from train.learn.fit import fit
-from train.task import HANDS, Recipe, UsageError
+from train.task import HANDS, Recipe
 
 EMPTY = 40  # drawn pictures without a hand that each network is shown
 
@@ -84,6 +84,7 @@ def _refused(pictures: Sequence, reader: SignReader) -> int:
     return sum(reading.label is None for [reading] in reader.read_many(pictures))
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; a JSON object for each group left out, and their mean."""
     parser = argparse.ArgumentParser(prog="python -m train.hands.evaluate", description=__doc__)
@@ -99,11 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lr", type=float, help="learning rate at its peak; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    try:
-        _leave_out(options)
-    except UsageError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
+    _leave_out(options)
     return 0
 
 
@@ -137,4 +134,4 @@ def _row(photos: list[Photo], reader: SignReader, per_letter: int, seed: int) ->
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

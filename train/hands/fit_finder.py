@@ -4,7 +4,6 @@ The body is taken from the checkpoint to start with and stays as it is, so each 
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.commands import faults_in_words, run
 from train.hands.camera import photographed
 from train.hands.finder import CELL, LABELS, VIEW_SIDE, closer_view, find_many, first_look
 from train.hands.finder_network import QUICK, HandFinder, boxes_of, closer_boxes_of
@@ -175,6 +175,7 @@ def source_name(source: Source) -> str:
     return source.file.parent.name + "/" + source.file.name.split("_")[0]
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m train.hands.fit_finder", description=__doc__.splitlines()[0])
     parser.add_argument("--yolo", type=Path, action="append", default=[], metavar="DIR", help="images/ and labels/")
@@ -189,11 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", type=Path, default=checkpoint.FOLDER / "hand-finder.safetensors")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    try:
-        fit_finder(options)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    fit_finder(options)
     return 0
 
 
@@ -233,4 +230,4 @@ def fit_finder(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -15,13 +15,13 @@ from torch.nn import functional as F
 
 from train.answer.parts import MANY, Part
 from train.data.cache import shipped
+from train.hands.crop import CROP_SIDE
 from train.task import LETTERS
 
 BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
 FEATURES = 1152
 ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no hand
 OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
-SIDE = 192  # pixels of the crops
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 POOLED = 5 * FEATURES  # what the head gets for a crop
 # kernel, feature maps, stride of the first, expansion, blocks
@@ -128,7 +128,7 @@ class HandReader(nn.Module):
     @property
     def parts(self) -> dict[str, Part]:
         """What reading asks: the feature maps of crops, their scores, and a heat map (train.answer.parts)."""
-        pixels, classes = (3, SIDE, SIDE), self.head.layers[-1].out_features
+        pixels, classes = (3, CROP_SIDE, CROP_SIDE), self.head.layers[-1].out_features
         return {
             "eyes": Part(lambda reader, pixels: (reader.backbone(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)),
             "head": Part(

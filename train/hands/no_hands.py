@@ -6,8 +6,8 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-Colour = tuple[int, int, int]
-SKINS = ((255, 224, 196), (241, 194, 150), (224, 172, 125), (198, 134, 92), (141, 85, 52), (92, 56, 34), (255, 219, 60))
+from train.hands.backdrops import colour, gradient, ground, noise, noisy, plain, skin_colour, stripes
+from train.hands.figures import animal, face, robot, sketch
 
 
 def no_hand(rng: Generator, side: int = 256, kinds: Sequence[str] | None = None) -> Image.Image:
@@ -19,51 +19,9 @@ def no_hand(rng: Generator, side: int = 256, kinds: Sequence[str] | None = None)
     return picture
 
 
-def colour(rng: Generator) -> Colour:
-    """Any colour, one in three a skin's: colour alone must not make a hand."""
-    if rng.random() < 0.33:
-        skin = np.array(SKINS[rng.integers(len(SKINS))]) * rng.uniform(0.5, 1.05)
-        return tuple(int(value) for value in skin.clip(0, 255))
-    return tuple(int(value) for value in rng.integers(0, 256, 3))
-
-
-def plain(rng: Generator, side: int) -> Image.Image:
-    """One colour, or nearly."""
-    return _noisy(rng, np.broadcast_to(np.array(colour(rng), float), (side, side, 3)), rng.uniform(0, 6))
-
-
-def gradient(rng: Generator, side: int) -> Image.Image:
-    """From one colour to another, in any direction or round."""
-    y, x = np.mgrid[0:side, 0:side] / side - rng.uniform(0, 1, 2).reshape(2, 1, 1)
-    angle = rng.uniform(0, 6.3)
-    way = np.hypot(x, y) if rng.random() < 0.3 else x * np.cos(angle) + y * np.sin(angle)
-    way = ((way - way.min()) / np.ptp(way))[..., None]
-    return _noisy(rng, way * np.array(colour(rng)) + (1 - way) * np.array(colour(rng)), rng.uniform(0, 8))
-
-
-def noise(rng: Generator, side: int) -> Image.Image:
-    """Grains or clouds: random colours at one size of grain, or at several."""
-    layers = np.zeros((side, side, 3))
-    for cells in rng.choice([2, 4, 8, 16, 32, 64, 128], rng.integers(1, 4), replace=False):
-        grains = rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8)
-        layers += np.asarray(Image.fromarray(grains).resize((side, side), Image.Resampling.BICUBIC), float) - 128
-    return _noisy(rng, layers * rng.uniform(0.2, 1) + np.array(colour(rng)), 0)
-
-
-def stripes(rng: Generator, side: int) -> Image.Image:
-    """Blinds, planks, checks and waves."""
-    y, x = np.mgrid[0:side, 0:side] / side
-    angle, pitch = rng.choice([0, np.pi / 2, rng.uniform(0, 3.2)]), rng.uniform(3, 40)
-    wave = np.sin(2 * np.pi * pitch * (x * np.cos(angle) + y * np.sin(angle) + 0.03 * np.sin(rng.uniform(2, 20) * y)))
-    if rng.random() < 0.3:
-        wave = wave * np.sin(2 * np.pi * pitch * (y * np.cos(angle) - x * np.sin(angle)))
-    part = 1 / (1 + np.exp(-wave * rng.uniform(1, 12)))[..., None]
-    return _noisy(rng, part * np.array(colour(rng)) + (1 - part) * np.array(colour(rng)), rng.uniform(0, 15))
-
-
 def shapes(rng: Generator, side: int) -> Image.Image:
     """Ellipses, rectangles, polygons and lines on some ground."""
-    picture = _ground(rng, side)
+    picture = ground(rng, side)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(1, 14)):
         middle, size = rng.uniform(0, side, 2), rng.uniform(0.03, 0.45, 2) * side
@@ -83,7 +41,7 @@ def shapes(rng: Generator, side: int) -> Image.Image:
 
 def text(rng: Generator, side: int) -> Image.Image:
     """Letters, words and digits, small and large."""
-    picture = _ground(rng, side)
+    picture = ground(rng, side)
     draw = ImageDraw.Draw(picture)
     letters = list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 ,.!?")
     for _ in range(rng.integers(1, 10)):
@@ -93,57 +51,21 @@ def text(rng: Generator, side: int) -> Image.Image:
     return picture
 
 
-def face(rng: Generator, side: int) -> Image.Image:
-    """A drawn face: head, hair, eyes, mouth, ears, neck and shoulders, some of them."""
-    picture = _ground(rng, side)
-    draw = ImageDraw.Draw(picture)
-    radius = side * rng.uniform(0.08, 0.48)
-    x, y = rng.uniform(0.25, 0.75, 2) * side
-    tall, skin, hair, dark = rng.uniform(0.9, 1.4), tuple(_skin(rng)), colour(rng), colour(rng)
-
-    def oval(across: float, down: float, wide: float, high: float, fill: Colour) -> None:
-        middle = x + across * radius, y + down * radius * tall
-        half = wide * radius, high * radius * tall
-        draw.ellipse([middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]], fill)
-
-    if rng.random() < 0.6:
-        oval(0, 2.3, rng.uniform(1.2, 2), 1, colour(rng))
-        oval(0, 1.1, 0.35, 0.5, skin)
-    oval(0, rng.uniform(-0.4, 0), 1.1, rng.uniform(0.9, 1.3), hair)
-    for ear in (-1, 1):
-        oval(ear, 0, 0.18, 0.25, skin)
-    oval(0, 0.05, 1, 1, skin)
-    for eye in (-1, 1):
-        oval(0.4 * eye, -0.2, 0.2, 0.13, (255, 255, 255))
-        oval(0.4 * eye, -0.2, 0.09, 0.1, dark)
-        draw.line([x + eye * 0.2 * radius, y - 0.5 * radius, x + eye * 0.6 * radius, y - 0.5 * radius], dark, 3)
-    oval(0, 0.15, 0.08, 0.2, tuple(int(value * 0.85) for value in skin))
-    mouth = [x - 0.45 * radius, y + 0.2 * radius, x + 0.45 * radius, y + 0.75 * radius]
-    draw.chord(mouth, 0, 180, (190, 60, 70)) if rng.random() < 0.5 else draw.arc(mouth, 10, 170, (150, 40, 50), 4)
-    if rng.random() < 0.25:
-        for eye in (-1, 1):
-            middle = x + 0.4 * eye * radius, y - 0.2 * radius
-            draw.ellipse(
-                [*(v - 0.28 * radius for v in middle), *(v + 0.28 * radius for v in middle)], outline=dark, width=3
-            )
-    return picture
-
-
 def arm(rng: Generator, side: int) -> Image.Image:
     """A skin-coloured bar with a round end, shaded: an arm, a sausage, a stump; no fingers."""
-    picture = _ground(rng, side)
-    skin, mask = np.array(_skin(rng), float), Image.new("L", (side, side))
+    picture = ground(rng, side)
+    skin, mask = np.array(skin_colour(rng), float), Image.new("L", (side, side))
     start, end = rng.uniform(-0.2, 1.2, 2) * side, rng.uniform(0.2, 0.8, 2) * side
     wide = side * rng.uniform(0.06, 0.3)
     ImageDraw.Draw(mask).line([*start, *end], 255, int(wide))
     ImageDraw.Draw(mask).ellipse([*(end - wide / 2), *(end + wide / 2)], 255)
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(side / 20)), float)[..., None] / 255
-    return Image.composite(_noisy(rng, skin * (0.5 + 0.5 * soft), 4), picture, mask)
+    return Image.composite(noisy(rng, skin * (0.5 + 0.5 * soft), 4), picture, mask)
 
 
 def objects(rng: Generator, side: int) -> Image.Image:
     """A lamp, mug, bottle, house, ball or screen, out of simple shapes."""
-    picture = _ground(rng, side)
+    picture = ground(rng, side)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(1, 4)):
         x, y = rng.uniform(0.1, 0.7, 2) * side
@@ -173,27 +95,18 @@ def objects(rng: Generator, side: int) -> Image.Image:
     return picture
 
 
-def animal(rng: Generator, side: int) -> Image.Image:
-    """A drawn cat or bear: ears, eyes, nose, whiskers, body and tail."""
-    picture = _ground(rng, side)
+def plants(rng: Generator, side: int) -> Image.Image:
+    """Flowers and leaves: thin parts around a middle, as fingers around a palm, but too many."""
+    picture = ground(rng, side)
     draw = ImageDraw.Draw(picture)
-    x, y = rng.uniform(0.3, 0.7, 2) * side
-    r, fur, dark = side * rng.uniform(0.1, 0.3), colour(rng), tuple(int(value) for value in rng.integers(0, 90, 3))
-    draw.ellipse([x - 1.2 * r, y + 0.6 * r, x + 1.2 * r, y + 3 * r], fur)
-    draw.arc([x + 0.5 * r, y + 0.5 * r, x + 2.3 * r, y + 2.5 * r], -60, 120, fur, max(3, int(0.25 * r)))
-    for ear in (-1, 1):
-        if rng.random() < 0.7:
-            draw.polygon(
-                [(x + ear * 0.9 * r, y), (x + ear * 0.9 * r, y - 1.3 * r), (x + ear * 0.2 * r, y - 0.8 * r)], fur
-            )
-        else:
-            draw.ellipse([x + ear * 0.7 * r - 0.4 * r, y - 1.2 * r, x + ear * 0.7 * r + 0.4 * r, y - 0.4 * r], fur)
-    draw.ellipse([x - r, y - r, x + r, y + r], fur)
-    for eye in (-1, 1):
-        draw.ellipse([x + eye * 0.4 * r - 0.15 * r, y - 0.4 * r, x + eye * 0.4 * r + 0.15 * r, y], dark)
-        for slope in (-0.2, 0, 0.2):
-            draw.line([x + eye * 0.2 * r, y + 0.3 * r, x + eye * 1.3 * r, y + (0.3 + slope) * r], dark, 2)
-    draw.polygon([(x - 0.12 * r, y + 0.1 * r), (x + 0.12 * r, y + 0.1 * r), (x, y + 0.3 * r)], (220, 120, 130))
+    for _ in range(rng.integers(1, 6)):
+        x, y = rng.uniform(0.1, 0.9, 2) * side
+        long, petals, fill = side * rng.uniform(0.08, 0.35), int(rng.integers(7, 16)), colour(rng)
+        draw.line([x, y, x + rng.uniform(-20, 20), side], (40, 120, 50), 4)
+        for angle in np.arange(petals) * 2 * np.pi / petals + rng.uniform(0, 1):
+            tip = x + long * np.cos(angle), y + long * np.sin(angle)
+            draw.line([x, y, *tip], fill, max(2, int(2.5 * long / petals)))
+        draw.ellipse([x - 0.2 * long, y - 0.2 * long, x + 0.2 * long, y + 0.2 * long], colour(rng))
     return picture
 
 
@@ -210,63 +123,9 @@ def bricks(rng: Generator, side: int) -> Image.Image:
     return picture
 
 
-def plants(rng: Generator, side: int) -> Image.Image:
-    """Flowers and leaves: thin parts around a middle, as fingers around a palm, but too many."""
-    picture = _ground(rng, side)
-    draw = ImageDraw.Draw(picture)
-    for _ in range(rng.integers(1, 6)):
-        x, y = rng.uniform(0.1, 0.9, 2) * side
-        long, petals, fill = side * rng.uniform(0.08, 0.35), int(rng.integers(7, 16)), colour(rng)
-        draw.line([x, y, x + rng.uniform(-20, 20), side], (40, 120, 50), 4)
-        for angle in np.arange(petals) * 2 * np.pi / petals + rng.uniform(0, 1):
-            tip = x + long * np.cos(angle), y + long * np.sin(angle)
-            draw.line([x, y, *tip], fill, max(2, int(2.5 * long / petals)))
-        draw.ellipse([x - 0.2 * long, y - 0.2 * long, x + 0.2 * long, y + 0.2 * long], colour(rng))
-    return picture
-
-
-def sketch(rng: Generator, side: int) -> Image.Image:
-    """A face, a stick figure or scribbles, in outline: as drawn with a pen, or as an emoji."""
-    picture = _ground(rng, side) if rng.random() < 0.5 else Image.new("RGB", (side, side), (250, 250, 248))
-    draw, pen, thick = ImageDraw.Draw(picture), colour(rng), int(rng.integers(1, 7))
-    x, y = rng.uniform(0.25, 0.75, 2) * side
-    r = side * rng.uniform(0.08, 0.4)
-    if rng.random() < 0.3:
-        points = np.array([x, y]) + np.cumsum(rng.normal(0, side / 12, (40, 2)), 0)
-        draw.line([tuple(point) for point in points], pen, thick, "curve")
-        return picture
-    draw.ellipse([x - r, y - r, x + r, y + r], colour(rng) if rng.random() < 0.5 else None, pen, thick)
-    for eye in (-0.4, 0.4):
-        draw.ellipse([x + (eye - 0.1) * r, y - 0.4 * r, x + (eye + 0.1) * r, y - 0.1 * r], pen)
-    draw.arc([x - 0.5 * r, y - 0.3 * r, x + 0.5 * r, y + 0.6 * r], 20, 160, pen, thick)
-    if rng.random() < 0.5:  # a body; its hands have no fingers
-        draw.line([x, y + r, x, y + 3 * r], pen, thick)
-        for way in (-1, 1):
-            draw.line([x, y + 1.4 * r, x + way * 1.2 * r, y + rng.uniform(0.8, 2.4) * r], pen, thick)
-            draw.line([x, y + 3 * r, x + way * r, y + 4.5 * r], pen, thick)
-    return picture
-
-
-def robot(rng: Generator, side: int) -> Image.Image:
-    """A robot: a box with lamps for eyes, a grid for a mouth and an antenna."""
-    picture = _ground(rng, side)
-    draw = ImageDraw.Draw(picture)
-    x, y = rng.uniform(0.3, 0.7, 2) * side
-    r, metal, lamp = side * rng.uniform(0.1, 0.35), colour(rng), colour(rng)
-    draw.line([x, y - r, x, y - 1.5 * r], metal, 4)
-    draw.ellipse([x - 0.12 * r, y - 1.6 * r, x + 0.12 * r, y - 1.36 * r], lamp)
-    draw.rectangle([x - 1.2 * r, y + 1.1 * r, x + 1.2 * r, y + 3 * r], metal)
-    draw.rounded_rectangle([x - r, y - r, x + r, y + r], 0.2 * r, metal)
-    for eye in (-0.45, 0.45):
-        draw.rectangle([x + (eye - 0.2) * r, y - 0.5 * r, x + (eye + 0.2) * r, y - 0.1 * r], lamp)
-    for tooth in np.linspace(-0.6, 0.4, 6):
-        draw.rectangle([x + tooth * r, y + 0.3 * r, x + (tooth + 0.12) * r, y + 0.6 * r], (30, 30, 30))
-    return picture
-
-
 def fruit(rng: Generator, side: int) -> Image.Image:
     """Bananas, apples and grapes: round and bent things in warm colours."""
-    picture = _ground(rng, side)
+    picture = ground(rng, side)
     draw = ImageDraw.Draw(picture)
     for _ in range(rng.integers(1, 5)):
         x, y = rng.uniform(0.15, 0.85, 2) * side
@@ -307,16 +166,3 @@ KINDS: dict[str, Callable[[Generator, int], Image.Image]] = {
 KEPT = ("bricks", "robot", "fruit")  # never trained on: they measure
 TRAINED = tuple(kind for kind in KINDS if kind not in KEPT)
 LIVELY = ("face", "animal", "sketch", "plants")  # those most like hands are drawn twice as often
-
-
-def _skin(rng: Generator) -> list[int]:
-    return [int(value) for value in np.array(SKINS[rng.integers(len(SKINS))]) * rng.uniform(0.6, 1)]
-
-
-def _ground(rng: Generator, side: int) -> Image.Image:
-    return (plain, gradient, noise, stripes)[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))](rng, side)
-
-
-def _noisy(rng: Generator, pixels: np.ndarray, amount: float) -> Image.Image:
-    grains = rng.normal(0, amount, pixels.shape) if amount else 0
-    return Image.fromarray((pixels + grains).clip(0, 255).astype(np.uint8))

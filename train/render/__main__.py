@@ -2,17 +2,18 @@
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from train.commands import faults_in_words, run
 from train.render.poses import LETTERS, other_poses
 from train.task import UsageError
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(
@@ -29,16 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=224, help="of the square pictures, in pixels (default 224)")
     parser.add_argument("--grounds", type=Path, metavar="DIR", help="pictures to set the hands on (default: drawn)")
     options = parser.parse_args(arguments)
-    try:
-        names = [*letters(options.letters), *others(options.others)]
-        if not names:
-            raise UsageError("nothing to draw: give --letters or --others")
-        if options.count < 1 or options.side < 32:
-            raise UsageError("--count must be at least 1 and --side at least 32")
-        _write(names, options)
-    except UsageError as error:
-        print(f"render: {error}", file=sys.stderr)
-        return 2
+    names = [*letters(options.letters), *others(options.others)]
+    if not names:
+        raise UsageError("nothing to draw: give --letters or --others")
+    if options.count < 1 or options.side < 32:
+        raise UsageError("--count must be at least 1 and --side at least 32")
+    _write(names, options)
     return 0
 
 
@@ -87,4 +84,4 @@ def _write(names: list[str], options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run(main)

@@ -18,7 +18,7 @@ from train.render.vary import skin_colours
 FOLDER = Path(__file__).parents[2] / "assets" / "signs"
 GROUNDS: dict[str, Colour] = {"light": (0.90, 0.91, 0.93), "dark": (0.12, 0.14, 0.18)}
 TONE = 0.47
-SIDE = 320
+PICTURE_SIDE = 320  # pixels
 TIPS = {"J": 20, "Z": 8}  # which of the 21 points draws the letter
 ACROSS = 0.36  # metres that the pictures of movements show
 ARROW: dict[str, tuple[int, int, int]] = {"light": (21, 101, 192), "dark": (130, 190, 255)}
@@ -34,7 +34,7 @@ def look() -> Look:
 
 def main() -> int:
     """Draws all pictures anew; returns 0."""
-    stage = Stage(SIDE, samples=3)
+    stage = Stage(PICTURE_SIDE, samples=3)
     for name, ground in GROUNDS.items():
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
         for letter in LETTERS:

@@ -13,19 +13,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from train.commands import FAULT, json_line, run
+from train.commands import faults_in_words, json_line, run
 from train.data.pictures import PictureError
 from train.hands.photos import at_most, list_photos, open_hand
 from train.predict import reader_for
 from train.render.chart import FOLDER, GROUNDS
 from train.render.poses import LETTERS
 from train.render.vary import renders
-from train.task import UsageError
 
 LESSON_CONTEXT = 1.15  # of a hand's size: the square that the lesson's network sees in the pictures it learned from
 FIFTHS = ("lightest", "light", "middle", "dark", "darkest")  # of the skin tones
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line; prints a JSON object for the chart, the renders, and each folder of photos."""
     parser = argparse.ArgumentParser(prog="python -m train.render.evaluate", description=__doc__.split("\n\n")[0])
@@ -37,18 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
                         help="read these photos, too, within their hands' boxes; repeatable")  # fmt: skip
     parser.add_argument("--per-letter", type=int, default=1000, help="at most so many photos of a letter and signer")
     options = parser.parse_args(arguments)
-    try:
-        reader = reader_for("asl", options.model)
-        for ground in GROUNDS:
-            chart = ((letter, _answer(reader, Image.open(FOLDER / ground / f"{letter}.webp"))) for letter in LETTERS)
-            print(json_line({"chart": ground, **figures(chart)}), flush=True)
-        if options.count:
-            print(json_line(read_renders(reader, options.count, options.seed, options.keep)), flush=True)
-        for folder in options.photos:
-            print(json_line({"photos": str(folder), **read_boxes(reader, folder, options.per_letter)}), flush=True)
-    except UsageError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return FAULT
+    reader = reader_for("asl", options.model)
+    for ground in GROUNDS:
+        chart = ((letter, _answer(reader, Image.open(FOLDER / ground / f"{letter}.webp"))) for letter in LETTERS)
+        print(json_line({"chart": ground, **figures(chart)}), flush=True)
+    if options.count:
+        print(json_line(read_renders(reader, options.count, options.seed, options.keep)), flush=True)
+    for folder in options.photos:
+        print(json_line({"photos": str(folder), **read_boxes(reader, folder, options.per_letter)}), flush=True)
     return 0
 
 

@@ -5,7 +5,6 @@ their paths. Here a signer, a camera and the frames' times vary with the seed, a
 """
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image
 
-from train.commands import FAULT, run
+from train.commands import faults_in_words, run
 from train.render.poses import Pose, all_poses, path_of, turned
 from train.render.scene import Shot, Stage
 from train.render.skeleton import FINGERS
@@ -143,6 +142,7 @@ def shots(keys: Sequence[Key], rate: float, rng: Generator, stage: Stage, droppe
         time += float(np.clip(rng.normal(1, 0.12), 0.6, 1.6)) / rate
 
 
+@faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m train.render.film", description=__doc__.split("\n\n")[0])
@@ -152,18 +152,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--side", type=int, default=320, help="of the square frames, in pixels (default 320)")
     options = parser.parse_args(arguments)
-    try:
-        if not any(letter.upper() in all_poses() for letter in options.word):
-            raise UsageError(f"{options.word!r} has no letter to spell")
-        if not 0 < options.rate <= 120 or options.side < 32:
-            raise UsageError("--rate must be above 0 and at most 120, --side at least 32")
-        options.out.mkdir(parents=True, exist_ok=True)
-        stage, rng = Stage(options.side), np.random.default_rng(options.seed)
-        for number, frame in enumerate(shots(film(options.word), options.rate, rng, stage)):
-            Image.fromarray(frame.pixels).save(options.out / f"{number:04d}-{frame.letter or 'none'}.jpg", quality=92)
-    except UsageError as error:
-        print(f"film: {error}", file=sys.stderr)
-        return FAULT
+    if not any(letter.upper() in all_poses() for letter in options.word):
+        raise UsageError(f"{options.word!r} has no letter to spell")
+    if not 0 < options.rate <= 120 or options.side < 32:
+        raise UsageError("--rate must be above 0 and at most 120, --side at least 32")
+    options.out.mkdir(parents=True, exist_ok=True)
+    stage, rng = Stage(options.side), np.random.default_rng(options.seed)
+    for number, frame in enumerate(shots(film(options.word), options.rate, rng, stage)):
+        Image.fromarray(frame.pixels).save(options.out / f"{number:04d}-{frame.letter or 'none'}.jpg", quality=92)
     return 0
 
 

@@ -23,7 +23,7 @@ from train.render.film import Key, film, shots
 from train.render.poses import LETTERS, all_poses, turned
 from train.render.scene import Stage
 
-SIDE = 320
+FRAME_SIDE = 320  # pixels
 WORDS = ("HELLO", "FRIEND", "DIAL", "IDEA", "WIND", "BRIDGE", "LEMON", "SQUID", "TAXI", "VIDEO", "KIND", "PHONE", "DID")
 KINDS = ("wave", "nod", "circle", "drift", "shake", "rest")  # how a hand that shows one letter may move
 WORTH = 0.03  # smaller shares are not kept
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=10, help="of other signing (default 10)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    rng, stage, reader = np.random.default_rng(options.seed), Stage(SIDE), SignReader()
+    rng, stage, reader = np.random.default_rng(options.seed), Stage(FRAME_SIDE), SignReader()
     began, seen = time.perf_counter(), 0
     with open(options.out, "w", encoding="utf-8") as lines:
         for one in signings(options.signs, options.minutes, rng):
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
             frames = []
             for frame in shots(one.keys, rate, rng, stage, dropped):
                 answer = reader.read(Image.fromarray(frame.pixels), quick=True)
-                box = answer.box and [round(float(edge) / SIDE, 4) for edge in answer.box]
+                box = answer.box and [round(float(edge) / FRAME_SIDE, 4) for edge in answer.box]
                 shares = {name: round(float(share), 2) for name, share in answer.top if share >= WORTH}
                 frames.append([round(frame.time, 3), box, answer.label, shares])
             seen += len(frames)
