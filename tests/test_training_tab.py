@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-import train.__main__ as commands
 from demo.training.endpoints import UNHEARD
 from train.learn import checkpoint
+from train.options import changed_recipe, read_options
 from train.task import MNIST
 
 TINY = "?tab=train&task=mnist&network=custom&channels=4&hidden=16&share=0.02&batch=64&augment=none&epochs="
@@ -57,9 +57,8 @@ def wait_until_idle(url, seconds):
 
 def recipe_of(arguments):
     """The recipe that the command line would train."""
-    options = commands._options(arguments)
-    changes = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.lr}
-    return MNIST.recipe(options.recipe).with_settings(options.set).but(**changes)
+    options = read_options(arguments)
+    return changed_recipe(MNIST.recipe(options.recipe), options)
 
 
 def test_a_visitor_starts_pauses_steps_resumes_and_stops(app_url, page):

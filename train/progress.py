@@ -1,22 +1,41 @@
-"""A training on the command line: its progress shown, what it learned kept, and an interrupted one gone on with."""
+"""A training on the command line: introduced, its progress shown, what it learned kept, an interrupted one resumed."""
 
 import sys
 from pathlib import Path
 
 from train.commands import StopOnSignal
 from train.data.images import Splits
+from train.data.rendered import STAND_IN
 from train.learn import checkpoint
 from train.learn.checkpoint import CheckpointError, Metadata
 from train.learn.finish import so_far
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit
+from train.learn.networks import parameter_count
 from train.learn.run import Run
 from train.learn.stuck import Stuck
-from train.task import UsageError
+from train.task import HANDS, UsageError
 
 
 def partial_path(out: Path) -> Path:
     """Where an unfinished run is kept whose network is to be saved at `out`."""
     return out.with_name(f"{out.stem}.partial.safetensors")
+
+
+def introduce(run: Run, splits: Splits, asked: bool = False) -> None:
+    """Say what is about to be trained, how, and what repeats it; `asked`: somebody named this data."""
+    recipe, computed = run.recipe, run.computed()
+    if run.steps_done:
+        steps = -(-len(splits.train) // recipe.batch_size)
+        print(f"Going on from epoch {run.steps_done / steps:.2f} of {recipe.epochs}.")
+    if splits.rendered and not asked:
+        print(STAND_IN)
+    workers = f"; {run.workers.count} workers" * (run.workers.count > 1)
+    print(f"{run.task.title}: {len(splits.train):,} images to learn from, {len(splits.validation):,} to watch; "
+          f"network {recipe.network}, {parameter_count(run.model):,} parameters; "
+          f"{run.plan}, {run.layers} layers{workers}")  # fmt: skip
+    layers = "" if run.task is HANDS else f" --layers {'fused' if run.fused else 'torch'}"
+    print(f"What repeats it: --seed {run.seed} --device {computed['device']} --threads {computed['threads']} "
+          f"--precision {computed['precision']}{layers}")  # fmt: skip
 
 
 def learn(run: Run, splits: Splits, partial: Path, metadata: Metadata) -> bool:

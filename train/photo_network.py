@@ -1,0 +1,126 @@
+"""The photo network is trained: python -m train asl --photos DIR"""
+
+import argparse
+from pathlib import Path
+
+from train.commands import STOPPED
+from train.data.images import Splits
+from train.fast.machine import Plan
+from train.hands import fit_photos
+from train.hands.agree import Agreement, by_boxes, kept_boxes
+from train.hands.fit_photos import Features
+from train.hands.networks import HandBackbone
+from train.hands.photos import Photo, at_most, list_photos, load_crops
+from train.learn import checkpoint
+from train.learn.checkpoint import Metadata
+from train.learn.finish import about, finish
+from train.learn.fit import Measure, judge, scores_of
+from train.learn.run import Run
+from train.options import changed_recipe, plan_for
+from train.progress import introduce, learn, partial_path, resume
+from train.task import HANDS, Recipe, UsageError
+
+# Of a recipe's fields, those that training on photos has no use for: its pictures are varied and set aside otherwise
+UNHEEDED = ("network", "options", "augment", "validation_share", "share")
+
+
+def train_photos(options: argparse.Namespace) -> int:
+    """Train a head on what the backbone makes of photos, and save both; returns the exit status. Raises UsageError."""
+    recipe = _recipe(options)
+    options.seed = recipe.seed if options.seed is None else options.seed
+    out = options.out or checkpoint.default_path("asl", "photos")
+    partial = partial_path(out)
+    checkpoint.check_destination(out)
+    plan = plan_for(options, options.device, None, partial)
+    backbone = HandBackbone().load_pretrained()
+    features, watch = _features(options, backbone, plan)
+    splits = fit_photos.splits_of(features, watch)
+    head = checkpoint.load(options.start, "asl")[0].head if options.start else None
+    run = fit_photos.start(recipe, plan, options.seed, head)
+    notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
+    notes |= {"went_on_from": str(options.start.name)} if options.start else {}
+    metadata = about(run, splits, notes=notes)
+    if options.resume:
+        resume(run, partial, metadata)
+    introduce(run, splits)
+    if not learn(run, splits, partial, metadata):
+        return STOPPED
+    result = _finish(run, splits, metadata, backbone, out, measured=bool(options.leave_out))
+    partial.unlink(missing_ok=True)
+    print(f"{result.correct:,} of {result.count:,} {_what_was_watched(options)} right, {result.accuracy:.2%}. "
+          f"Saved in {out}")  # fmt: skip
+    return 0
+
+
+def _features(options: argparse.Namespace, backbone: HandBackbone, plan: Plan) -> tuple[Features, list[bool]]:
+    """What the backbone makes of the photos, now or as kept in files; and which photos are to be watched."""
+    photos = [photo for folder in options.photos for photo in list_photos(folder)]
+    photos = at_most(photos, options.per_letter) if options.per_letter else photos
+    missing = [file for file in options.features if not file.exists()]
+    if missing and len(options.features) > 1:
+        raise UsageError(f"there is no file {missing[0]}: of several --features each must have been made before")
+    print(f"{len(photos):,} photos; {plan}")
+    if missing or not options.features:
+        return _look(options, photos, backbone, plan)
+    features = fit_photos.joined([fit_photos.load_features(file) for file in options.features])
+    photographed = max(number for number, group in enumerate(features.groups, 1) if group)  # drawn ones come last
+    return features, fit_photos.to_watch(features.groups[:photographed], options.leave_out, seed=options.seed)
+
+
+def _look(
+    options: argparse.Namespace, photos: list[Photo], backbone: HandBackbone, plan: Plan
+) -> tuple[Features, list[bool]]:
+    where = by_boxes(kept_boxes(options.boxes)) if options.boxes else Agreement.shipped()
+    crops = load_crops(photos, where, beside=fit_photos.BESIDE, seed=options.seed)
+    watch = fit_photos.to_watch(crops.groups, options.leave_out, seed=options.seed)
+    features = fit_photos.extract_features(
+        backbone, crops, plan, looks=options.looks, watch=watch, seed=options.seed, simulated=options.simulated
+    )
+    if options.features:
+        fit_photos.save_features(options.features[0], features)
+    return features, watch
+
+
+def _finish(run: Run, splits: Splits, metadata: Metadata, backbone: HandBackbone, out: Path, measured: bool) -> Measure:
+    """Save the network, and count its right answers for the photos to watch; `measured`: of people left out."""
+    hands = fit_photos.about_network()
+    metadata = metadata.but(
+        network=hands.network,
+        options=hands.options,
+        labels=hands.labels,
+        unsure_below=hands.unsure_below,
+        notes=hands.notes | metadata.notes,
+    )
+    result = finish(
+        run,
+        splits,
+        metadata,
+        lambda metadata: checkpoint.save(out, fit_photos.assembled(run, backbone), metadata, half=True),
+        temperature=hands.temperature,
+        test=(lambda: splits.validation) if measured else None,  # photos set aside show people learned from
+    )
+    return result or judge(scores_of(run.result, splits.validation, HANDS, run.plan), splits.validation.labels)
+
+
+def _what_was_watched(options: argparse.Namespace) -> str:
+    if options.leave_out:
+        return f"photos of {', '.join(options.leave_out)}"
+    # of photos set aside from the looks of one seed, those of others may have been learned from
+    return "photos set aside" if len(options.features) < 2 else "photos that were partly learned from"
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe of the photo network. Raises UsageError for options that it does not heed."""
+    if options.task != "asl":
+        raise UsageError("--photos holds hand signs: it goes with asl")
+    for name in ("data", "labels", "strokes", "layers"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} does not go with --photos, which has data and layers of its own")
+    if options.recipe not in (None, *HANDS.recipes):
+        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there are: {', '.join(HANDS.recipes)}")
+    recipe = HANDS.recipe(options.recipe or "photos")
+    changed = changed_recipe(recipe, options)
+    unheeded = [name for name in UNHEEDED if getattr(changed, name) != getattr(recipe, name)]
+    if unheeded:
+        raise UsageError(f"--set {unheeded[0]} does not go with --photos: see train/hands/fit_photos.py")
+    return changed
