@@ -116,7 +116,7 @@ def _traced(ask: Callable, weights: dict[str, Tensor], examples: list[Tensor], m
 
 
 def _by_input(slope, x, weight, biases, stride, padding, dilation, transposed, output_padding, groups, mask):
-    """A convolution's gradient by its input alone: a convolution back. Of the networks that read, no more is wanted."""
+    """A convolution's gradient by its input alone, a transposed convolution: reading needs no other gradient."""
     if transposed or mask[1] or mask[2]:
         return NotImplemented
     outer, inner, height, width = weight.shape
@@ -133,7 +133,7 @@ def _by_input(slope, x, weight, biases, stride, padding, dilation, transposed, o
 
 
 def _spread(slope: Tensor, x: Tensor) -> Tensor:
-    """The gradient of means over equal parts of a map: what each mean gets, shared among its places."""
+    """The gradient of average pooling over equal parts: what each mean gets, shared among its places."""
     count, maps, high, wide = slope.shape
     high, wide = x.shape[2] // high, x.shape[3] // wide
     if x.shape[2] != slope.shape[2] * high or x.shape[3] != slope.shape[3] * wide:
@@ -171,11 +171,11 @@ def _without_weights(proto, weights: dict[str, Tensor]) -> tuple[bytes, list[str
 
 @contextlib.contextmanager
 def _exporter() -> Iterator[None]:
-    """Torch's exporter, one at a time, without what it tells of itself."""
+    """Torch's exporter, one at a time and silent."""
     log = logging.getLogger("torch.onnx")
     level = log.level
     with _one_at_a_time, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore", FutureWarning)  # of torch to itself
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own
         warnings.simplefilter("ignore", DeprecationWarning)
         log.setLevel(logging.ERROR)
         try:

@@ -28,14 +28,14 @@ def cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"the folder {folder}, for what is read once, cannot be made ({error.strerror}): set the variable "
+            f"the cache folder {folder} cannot be made ({error.strerror}): set the variable "
             "DIGITS_AND_SIGNS_CACHE to one that can"
         ) from None
     return folder
 
 
 def keep(file: Path, data: bytes) -> None:
-    """Put a file into the cache, whole or not at all, whoever else is doing the same. Raises OSError."""
+    """Put a file into the cache, atomically: several processes may do so at once. Raises OSError."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as temporary:
         try:

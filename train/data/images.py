@@ -9,7 +9,7 @@ from torch import Tensor
 
 from train.task import UsageError
 
-NO_CLASS = -1  # the label of a picture of nothing that is to be learned: every answer to it is wrong
+NO_CLASS = -1  # the label of a picture that shows none of the classes: every answer to it is wrong
 
 
 @dataclass(frozen=True)

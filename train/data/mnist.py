@@ -46,7 +46,7 @@ def load(train: bool, folder: Path | None = None) -> Images:
 
 
 def _read(raw: Path, name: str, count: int) -> Images:
-    """The unpacked files: a head of 4 bytes, 4 for each size, then bytes. Raises ValueError for anything else."""
+    """The unpacked files: a header of 4 bytes and 4 for each dimension, then the data. Raises ValueError otherwise."""
     pixels = _values(raw / f"{name}-images-idx3-ubyte", (count, 28, 28))
     labels = _values(raw / f"{name}-labels-idx1-ubyte", (count,))
     return Images(torch.from_numpy(pixels)[:, None], torch.from_numpy(labels).to(torch.int64))
@@ -57,7 +57,7 @@ def _values(file: Path, sizes: tuple[int, ...]) -> np.ndarray:
     head = np.array([0x800 + len(sizes), *sizes], ">i4").tobytes()
     if data[: len(head)].tobytes() != head:
         raise ValueError(f"{file} does not begin as MNIST's files do")
-    return data[len(head) :].reshape(sizes).copy()  # aligned, which the head's bytes are in the way of
+    return data[len(head) :].reshape(sizes).copy()  # a copy is aligned; a view that begins behind the header is not
 
 
 def _unpack(root: Path, folder: Path) -> None:
@@ -83,8 +83,8 @@ def _unpack(root: Path, folder: Path) -> None:
 
 
 def _download(raw: Path, folder: Path) -> None:
-    """Get the files that `folder` has not, or has damaged, and unpack them."""
-    from torchvision.datasets import MNIST  # only now: it takes seconds, and what comes with the project is sound
+    """Download the files that `folder` lacks or has damaged, and unpack all."""
+    from torchvision.datasets import MNIST  # slow to import, and rarely needed: the project brings the files
 
     for file in folder.glob("*-ubyte.gz"):
         shutil.copyfile(file, raw / file.name)

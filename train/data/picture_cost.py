@@ -1,4 +1,4 @@
-"""What a picture file will take in memory and time, asked before it is decoded: no picture stops the others."""
+"""What decoding a picture file costs in memory and time, estimated first: no picture may hold up the others."""
 
 import re
 
@@ -19,7 +19,7 @@ SCAN, END = 0xDA, 0xD9
 
 
 def too_costly(picture: Image.Image, data: bytes, longest: int) -> bool:
-    """Whether decoding an opened, not yet decoded picture file, to be shrunk to `longest`, takes too much."""
+    """Whether decoding an opened picture file, and shrinking it to `longest`, takes too much memory or time."""
     pixels = picture.width * picture.height
     if pixels > MOST_PIXELS.get(picture.format, MOST_PIXELS_ELSEWHERE):
         return True

@@ -118,7 +118,7 @@ def _decode(source, name: str, longest: int) -> tuple[Image.Image, tuple[int, in
 
 
 def _read(path: Path, name: str) -> bytes:
-    """The bytes of a regular file: what has no end, or waits for a writer, is not begun with."""
+    """The bytes of a regular file. Devices and pipes, which may never end, are refused."""
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
         about = os.fstat(file.fileno())
         if stat.S_ISDIR(about.st_mode):

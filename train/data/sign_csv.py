@@ -1,4 +1,4 @@
-"""Sign Language MNIST's CSV files read by pandas: numbers 0..255; or the line where something is wrong."""
+"""Sign Language MNIST's CSV files, read by pandas; a fault is told with its line."""
 
 import csv
 from pathlib import Path
@@ -20,7 +20,7 @@ def parse(file: Path) -> tuple[Tensor, Tensor]:
     try:
         values = pd.read_csv(file, dtype=np.int32, encoding="utf-8-sig", engine="c").to_numpy()
         good = len(values) > 0 and values[:, 0].max() <= 24 and values.min() >= 0 and values.max() <= 255
-    except (ValueError, OverflowError, pd.errors.ParserError):  # what is no number, or none of 32 bits
+    except (ValueError, OverflowError, pd.errors.ParserError):  # not a number, or more than 32 bits
         good = False
     if not good:
         raise UsageError(_fault(file))
@@ -29,7 +29,7 @@ def parse(file: Path) -> tuple[Tensor, Tensor]:
 
 
 def _check_lines(file: Path) -> None:
-    """Raise UsageError for a line that pandas would take for another, or that has no end: it would take it whole."""
+    """Raise UsageError for rows of a wrong length, which pandas may accept, and for a line without end."""
     with open(file, "rb") as lines:
         number = 0
         while line := lines.readline(MOST_LINE + 1):
@@ -48,7 +48,7 @@ def _check_lines(file: Path) -> None:
 
 
 def _fault(file: Path) -> str:
-    """Which value is none, with its line. Slow, but only for bad files."""
+    """The first bad value and its line. Slow, but only bad files are read again."""
     with open(file, newline="", encoding="ascii", errors="replace") as lines:
         rows = csv.reader(lines)
         next(rows)

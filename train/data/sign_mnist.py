@@ -120,11 +120,11 @@ def contiguous(labels: Tensor, form: str | None, file: Path) -> Tensor:
 
 
 def _cached(file: Path) -> tuple[Tensor, Tensor]:
-    """Labels (N,) uint8 as the file has them, and pixels (N, 784) uint8. It does without a cache if need be."""
+    """Labels (N,) uint8 as the file has them, and pixels (N, 784) uint8. Works without a cache, too."""
     try:
         kept = cache_folder() / "sign-mnist" / f"{_digest(file)}.safetensors"
     except UsageError as error:
-        log.warning("%s. Until then it is read anew each time.", error)
+        log.warning("%s. Until then the file is parsed each time.", error)
         return parse(file)
     tensors = _read(kept)
     if tensors is None:
@@ -167,7 +167,7 @@ def _keep(file: Path, data: bytes) -> None:
     try:
         keep(file, data)
     except OSError as error:
-        log.warning("%s cannot be written (%s): that is read anew each time.", file.parent, error.strerror)
+        log.warning("%s cannot be written (%s): the file is parsed each time.", file.parent, error.strerror)
 
 
 def _sha256(file: Path) -> str:

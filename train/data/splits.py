@@ -18,8 +18,8 @@ def load_splits(
         form: how Sign Language MNIST's labels are numbered, where the file alone cannot tell.
         seed: of the split. The recipe says how large the shares are.
 
-    Where Sign Language MNIST is neither at hand nor to be had, and no folder was named, the project's rendered signs
-    stand in for it, and the splits say so. Raises UsageError if the data is missing or faulty.
+    Where Sign Language MNIST is not here and cannot be downloaded, and no folder was named, the project's rendered
+    signs stand in for it, and the splits say so. Raises UsageError if the data is missing or faulty.
     """
     groups, drawn = None, False
     if task.name == "mnist":

@@ -7,8 +7,8 @@ from PIL import Image, ImageChops, ImageFilter
 
 LONGEST_SHEET = 1000  # a longer picture is shrunk first: digits stay legible, and time stays bounded
 FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
-FLAT = 14  # of 255: edge pixels that differ less than so from each other are one ground
-NARROW = 80  # pixels of the longer side of the small copy that uneven light is estimated on
+FLAT = 14  # of 255: edge pixels that differ by less than this are one ground
+LIGHT_SIDE = 80  # pixels of the longer side of the small copy that uneven light is estimated on
 INK = 64  # of 255: what is cut out as ink
 RULED_FROM = 90  # of 255: what may be part of a ruled line
 PIECES = 16  # that a ruled line is followed in: it may lean, and pass behind ink
@@ -112,7 +112,7 @@ def _unlike(picture: Image.Image, ground) -> Image.Image:
 def _unlike_surroundings(grey: Image.Image) -> Image.Image:
     """How much each pixel is darker than its surroundings, or lighter if that is what stands out. Mode L."""
     grey = grey.filter(ImageFilter.GaussianBlur(max(grey.size) / 700))
-    step = max(round(max(grey.size) / NARROW), 1)
+    step = max(round(max(grey.size) / LIGHT_SIDE), 1)
     small = grey.reduce(step) if min(grey.size) >= step else grey
     ground = small.filter(ImageFilter.MedianFilter(15)).filter(ImageFilter.GaussianBlur(3))
     ground = np.asarray(ground.resize(grey.size, Image.Resampling.BILINEAR), dtype=np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from train.digits.pieces import connected
 
 RAYS = 24
-INK = 100  # of 255
+INKED = 100  # of 255: from here on a pixel of a 28 x 28 picture is ink
 # Of 1,499 digits by pendigits' writers 1 to 24 one has a part that is surrounded in 6 of 24 directions, all others
 # none; a face's eyes are in all 24
 SURROUNDED = 16
@@ -41,13 +41,13 @@ def unlike_digits(seen: np.ndarray) -> bool:
 def strokes_met(seen: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """How many strokes each ray meets on its way out: (P, RAYS). Ink that its point lies in does not count."""
     inked = np.zeros((WITH_MARGIN, WITH_MARGIN), bool)
-    inked[REACH:-REACH, REACH:-REACH] = seen > INK
+    inked[REACH:-REACH, REACH:-REACH] = seen > INKED
     met = inked.ravel()[rays]
     return np.count_nonzero(met[:, :, 1:] > met[:, :, :-1], axis=2)
 
 
 def _holds_a_part(seen: np.ndarray) -> bool:
-    labels, pieces = connected(seen > INK)
+    labels, pieces = connected(seen > INKED)
     for piece in pieces if len(pieces) > 1 else []:
         others = np.where(labels == piece.labels[0], 0, seen)
         middle = np.array([[(piece.left + piece.right - 1) / 2, (piece.top + piece.bottom - 1) / 2]])

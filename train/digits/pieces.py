@@ -74,7 +74,7 @@ def sheet_of(ink: Ink) -> Sheet:
     labels, pieces = connected(coarse >= PIECE_FROM)
     if not pieces:  # specks so small that on the copy they are gone
         return Sheet(ink.strength, labels, step, [], clean=False)
-    groups = in_reading_order(without_marks(together(without_dirt(pieces, coarse.shape, ink.from_photo))))
+    groups = in_reading_order(without_marks(joined(without_dirt(pieces, coarse.shape, ink.from_photo))))
     return Sheet(ink.strength, labels, step, groups, len(groups) == 1 and len(groups[0].labels) == len(pieces))
 
 
@@ -93,7 +93,7 @@ def stroke_groups(strokes: list[np.ndarray], dot: float) -> list[Piece]:
     if len(kept) > MOST_STROKES:
         least = sorted((piece.area for piece in kept), reverse=True)[MOST_STROKES]
         kept = [piece for piece in kept if piece.area > least] or kept[:MOST_STROKES]
-    return in_reading_order(without_marks(together(kept)))
+    return in_reading_order(without_marks(joined(kept)))
 
 
 def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
@@ -152,7 +152,7 @@ def without_dirt(pieces: list[Piece], shape: tuple[int, int], from_photo: bool) 
     return kept
 
 
-def together(pieces: list[Piece]) -> list[Piece]:
+def joined(pieces: list[Piece]) -> list[Piece]:
     """Join pieces that make one digit: the bar of a 5, the two strokes of a 4, a broken line.
 
     Pieces belong together if one lies mostly over or under the other and near it, or if a small one lies close beside

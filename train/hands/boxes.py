@@ -15,7 +15,7 @@ def yolo_box(file: Path) -> tuple[int, Box] | None:
     """The class and the box, relative to the picture, in a YOLO label file; None unless it tells of just one object.
 
     A line is `class x y width height`, x and y the box's middle, all relative to the picture's sides. Raises
-    UsageError for a line that is none.
+    UsageError for any other line.
     """
     text = file.read_text("utf-8", errors="replace") if file.is_file() else ""
     lines = [line.split() for line in text.splitlines() if line.strip()]

@@ -15,7 +15,7 @@ from train.answer.frozen import Frozen
 from train.hands.networks import HandBackbone
 
 Look = Callable[[Tensor], Tensor]  # (N, 3, 192, 192) float32 in 0..1 -> what the network makes of it
-MOST = 32  # pictures at once: more take no less time each, and memory
+MOST = 32  # pictures at once: more are no quicker, and take more memory
 
 
 class Eyes:

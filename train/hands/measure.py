@@ -53,7 +53,7 @@ def read_folder(folder: Path, reader: SignReader) -> list[Answered]:
 
 
 def read_photos(photos: Sequence[Photo], reader: SignReader) -> list[Answered]:
-    """Read photos whole, with no box given; unreadable ones are told and left out."""
+    """Read photos whole, with no box given; unreadable ones are reported and left out."""
     answered = []
     for photo in photos:
         picture = _open(photo, reader.longest)

@@ -1,7 +1,7 @@
 """The finder's body: MediaPipe's palm detector, rebuilt layer by layer.
 
 Bazarevsky et al., "BlazePalm" (2019), as shipped with MediaPipe Hands (2021; Apache License 2.0). It was trained on far
-more rooms, people and hands than our photos show. Its own answer, a box around the palm, is left away here; only what
+more rooms, people and hands than our photos show. Its own answer, a box around the palm, is left out here; only what
 it sees is used.
 """
 

@@ -146,7 +146,10 @@ def load_crops(
     photos: Sequence[Photo], finder: Finder | None = None, tell: Callable[[str], None] = print, beside: float = 0.0,
     seed: int = 0,
 ) -> Crops:  # fmt: skip
-    """Crops of all photos, and of what is beside the hand in that share of them. Unreadable ones are told, left out."""
+    """Crops of all photos, and of what is beside the hand in that share of them.
+
+    Unreadable photos are reported and left out.
+    """
     rng = np.random.default_rng(seed)
     pixels, labels, groups = [], [], []
 

@@ -59,8 +59,8 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
 
     A run that learns nothing yields a Stuck, once, after some hundreds of steps.
 
-    Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. Whoever sees that
-    time is too short for the recipe sets `run.ends_at`: the learning rate falls to its end by that step.
+    Stop by closing the generator, pause by not asking for the next event; every=0 yields each step. To end before the
+    recipe does, set `run.ends_at`: the learning rate falls to its end by that step.
 
     The data is moved to the device once. The randomness of a step depends on the seed and the step's number alone, so
     that a restored run repeats it: on a CPU the weights are bitwise those of an unbroken run.
@@ -74,7 +74,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
         keep_freed_memory()
     elif plan.device.startswith("cuda"):
         torch.set_float32_matmul_precision("high")  # TF32
-        torch.backends.cudnn.benchmark = True  # batches are all of one size: the fastest way is worth looking for
+        torch.backends.cudnn.benchmark = True  # batches are all of one size: finding the fastest algorithm pays
     if needs_trial(plan):
         check_plan(run, splits.train)
         plan = run.plan

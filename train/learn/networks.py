@@ -90,9 +90,9 @@ class SprintNet(nn.Module):
         return self.classifier(self.features(x))
 
 
-def _convolution(before: int, maps: int, **how: int) -> list[nn.Module]:
+def _convolution(before: int, maps: int, **settings: int) -> list[nn.Module]:
     """A convolution whose feature maps are normalised over the batch, then ReLU. BatchNorm brings the bias."""
-    return [nn.Conv2d(before, maps, bias=False, **how), nn.BatchNorm2d(maps), nn.ReLU()]
+    return [nn.Conv2d(before, maps, bias=False, **settings), nn.BatchNorm2d(maps), nn.ReLU()]
 
 
 class AslCNN(nn.Module):

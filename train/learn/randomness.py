@@ -33,7 +33,7 @@ class DrawnFrom(TorchDispatchMode):
 
 @functools.cache
 def _random(function: torch._ops.OpOverload) -> torch._ops.OpOverload | None:
-    """If this operation draws random numbers: the same operation such that it takes a generator."""
+    """The variant of an operation that takes a generator, if it draws random numbers."""
     if torch.Tag.nondeterministic_seeded not in function.tags:
         return None
     packet = function.overloadpacket

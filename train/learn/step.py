@@ -154,7 +154,7 @@ class TrainingStep:
         if self.drawing and not self.drawing.drew:  # nothing else in it is random: the next steps are spared the watch
             self.drawing = None
         loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
-        for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of ceremony
+        for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of overhead
             parameter.grad = None
         (loss * weight if weight != 1 else loss).backward()
         run.optimizer.step()

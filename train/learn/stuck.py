@@ -24,7 +24,7 @@ class Stuck:
 
 
 class StuckWatch:
-    """Compares the losses of some hundred steps with the loss of who only knows how frequent each label is."""
+    """Compares the mean loss of some hundred steps with that of guessing by the labels' frequencies alone."""
 
     def __init__(self, labels: Tensor, classes: int):
         """Labels (N,) to learn from, which may hold NO_CLASS: of these the best guess is an equal share for all."""
