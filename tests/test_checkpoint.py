@@ -197,9 +197,9 @@ def test_a_header_that_cannot_be_is_refused_by_field(tmp_path, change, words):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda t: t.fill_(float("nan")), "holds what is no number"),
-        (lambda t: t.fill_(float("inf")), "holds what is no number"),
-        (lambda t: t.fill_(3e38), "are no numbers"),
+        (lambda t: t.fill_(float("nan")), "holds NaN or infinity"),
+        (lambda t: t.fill_(float("inf")), "holds NaN or infinity"),
+        (lambda t: t.fill_(3e38), "are NaN or infinite"),
         (lambda t: t.to(torch.int64), "is of type torch.int64"),
         (lambda t: t.to(torch.complex64), "is of type torch.complex64"),
         (lambda t: t[:5], "do not fit"),
@@ -208,7 +208,7 @@ def test_a_header_that_cannot_be_is_refused_by_field(tmp_path, change, words):
 def test_weights_that_are_no_numbers_are_refused(tmp_path, spoil, words):
     file, model = tmp_path / "net.safetensors", build("mnist-cnn")
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    for name in [name for name in state if name.startswith("classifier") or words != "are no numbers"]:
+    for name in [name for name in state if name.startswith("classifier") or words != "are NaN or infinite"]:
         state[name] = spoil(state[name]).contiguous()
     model.state_dict = lambda *_, **__: state
     save(file, model, metadata())

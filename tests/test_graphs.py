@@ -114,13 +114,13 @@ def test_half_precision_is_read_and_all_else_is_refused_by_name(tmp_path):
         return str(caught.value)
 
     bias = {"classifier.3.bias": torch.zeros(10)}
-    assert "holds what is no number" in refused(**{name: value + float("nan") for name, value in bias.items()})
+    assert "holds NaN or infinity" in refused(**{name: value + float("nan") for name, value in bias.items()})
     assert "is of type int64" in refused(**{name: value.long() for name, value in bias.items()})
     assert "is of shape (9,), not (10,)" in refused(**{name: value[1:] for name, value in bias.items()})
     assert "lacks classifier.3.bias" in refused(**dict.fromkeys(bias))
     assert "does not know more" in refused(more=torch.zeros(1))
     huge = {"classifier.1.bias": torch.full((128,), 3e38), "classifier.3.weight": torch.full((10, 128), 3e38)}
-    assert "scores that are no numbers" in refused(**huge)
+    assert "scores that are NaN or infinite" in refused(**huge)
     with pytest.raises(CheckpointError, match="trained for task asl"):
         opened(default_path("asl"), MNIST.name)
 

@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
 
 
 def faults_in_words(*others: type[Exception]) -> Callable:
-    """Decorates a command line's `main`: a UsageError, or one of those others, is a sentence and the status FAULT."""
+    """Decorates a command line's `main`: UsageError, or one of those others, is printed, and the exit status FAULT."""
 
     def decorated(main: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(main)

@@ -119,7 +119,7 @@ def graph_name(network: str, part: str) -> str:
 
 
 def _checked(weights: dict[str, np.ndarray], wanted: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    """The weights as float32. Raises ValueError for one that is missing, unknown, of another shape, or no numbers."""
+    """The weights as float32. Raises ValueError if one is missing, unknown, of another shape, NaN or infinite."""
     if weights.keys() != wanted.keys():
         names = sorted(weights.keys() ^ wanted.keys())
         raise ValueError(f"it {'lacks' if names[0] in wanted else 'does not know'} {names[0]}")
@@ -135,7 +135,7 @@ def _checked(weights: dict[str, np.ndarray], wanted: dict[str, list[int]]) -> di
         with np.errstate(over="ignore"):
             checked[name] = np.asarray(array, np.float32, order="C")
         if not np.isfinite(checked[name]).all():
-            raise ValueError(f"{name} holds what is no number")
+            raise ValueError(f"{name} holds NaN or infinity")
     return checked
 
 

@@ -22,9 +22,9 @@ STAND_IN = (
 
 
 def or_sign_mnist(train: bool, folder: Path | None = None, form: str | None = None) -> tuple[Images, bool]:
-    """Sign Language MNIST as `sign_mnist.load` gives it, False; where it is not at hand, the rendered signs, True.
+    """Images, and whether they are rendered: Sign Language MNIST, or the rendered signs where it is not to be had.
 
-    The rendered ones as well where the folder is theirs.
+    A `folder` that is the rendered signs' own asks for them. See `sign_mnist.load` for the rest.
     """
     if asked_for(folder):
         return load(train), True

@@ -64,7 +64,7 @@ def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None 
         answer: number of the class; default: the one with the highest score.
         part: only layers whose name begins so, or come behind such a one.
 
-    Raises InsideError where the picture does not fit, or the network's weights are no numbers.
+    Raises InsideError where the picture does not fit, or the network's weights are NaN or infinite.
     """
     records: list[tuple[str, nn.Module, Tensor, Tensor]] = []
     names: dict[nn.Module, list[str]] = {}  # one layer may stand in several places, as a Dropout does

@@ -51,7 +51,7 @@ class Pupil:
     def learn(self, pixels: Tensor, label: int, rate: float) -> Step:
         """One step on a picture (C, H, W) uint8 that shows class `label`, at a learning rate.
 
-        Raises InsideError for a class that does not exist, and where the loss is no number any more.
+        Raises InsideError for a class that does not exist, and where the loss is no longer a number.
         """
         if not 0 <= label < len(self.about.labels):
             raise InsideError("There is no class {label}.", code="inside.no_class", label=label)
@@ -64,7 +64,7 @@ class Pupil:
             scores = self.model(x)
             loss = F.cross_entropy(scores, target)
             if not bool(loss.isfinite()):
-                raise InsideError("The loss is no number any more: take steps back.", code="inside.lost")
+                raise InsideError("The loss is no longer a number: take steps back.", code="inside.lost")
             loss.backward()
             self.optimizer.step()
         with torch.no_grad():

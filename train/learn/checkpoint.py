@@ -159,11 +159,11 @@ def load(path: Path | str, task: str | None = None) -> tuple[nn.Module, Metadata
 
 
 def _as(given: Tensor, wanted: Tensor, name: str) -> Tensor:
-    """A file's weight in the network's type. Raises ValueError if it is of another kind, or holds no numbers."""
+    """A file's weight in the network's type. Raises ValueError if it is of another kind, or holds NaN or infinity."""
     if given.is_floating_point() != wanted.is_floating_point() or given.is_complex():
         raise ValueError(f"{name} is of type {given.dtype}, not {wanted.dtype}")
     if not given.isfinite().all():
-        raise ValueError(f"{name} holds what is no number")
+        raise ValueError(f"{name} holds NaN or infinity")
     return given.to(wanted.dtype, copy=True)
 
 

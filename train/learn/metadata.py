@@ -148,4 +148,4 @@ def check_scores(scores: np.ndarray, about: Metadata, path: Path | str) -> None:
     if scores.shape[1] != len(about.labels):
         raise CheckpointError(f"{path}: {scores.shape[1]} scores for {len(about.labels)} labels")
     if not np.isfinite(scores).all():
-        raise CheckpointError(f"{path}: its weights give scores that are no numbers")
+        raise CheckpointError(f"{path}: its weights give scores that are NaN or infinite")

@@ -54,7 +54,7 @@ def check_plan(run: Run, images: Images) -> None:
 
 
 def _candidates(wanted: Plan) -> list[Plan]:
-    """The plan and what is nearest to it, quickest first; the plain one, which is what others are held against, not."""
+    """The plan and plainer ones, quickest first, but for the plainest: the others are compared with that one."""
     precisions = dict.fromkeys((wanted.precision, "float32"))
     layouts = dict.fromkeys((wanted.channels_last, False))
     plans = [replace(wanted, precision=kind, channels_last=layout) for layout in layouts for kind in precisions]
