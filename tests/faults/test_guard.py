@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_no_endpoint_reads_a_file_that_was_not_uploaded(client, secret, call, fu
 
 def files_kept(client) -> int:
     """Files in the servers' temporary folders: none may be copied there."""
-    kept = [file for folder in Path("/tmp").glob("digits-and-signs-*") for file in folder.rglob("*")]
+    kept = [file for folder in Path(tempfile.gettempdir()).glob("digits-and-signs-*") for file in folder.rglob("*")]
     return len([file for file in kept if "secret" in file.name or "hostname" in file.name])
 
 
