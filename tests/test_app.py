@@ -111,9 +111,10 @@ def test_a_port_in_use_is_said_in_plain_words():
 
 
 @pytest.mark.parametrize("port", ["0", "70000", "-1"])
-def test_an_impossible_port_is_refused(port, capsys):
+def test_an_impossible_port_is_refused(port, capsys, monkeypatch):
     from demo.app import main
 
+    monkeypatch.setattr("demo.app.server", lambda *_: pytest.fail("it starts"))
     assert main(["--port", port]) == 2 and "whole number from 1 to 65535" in capsys.readouterr().err
 
 
