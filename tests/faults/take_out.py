@@ -37,7 +37,8 @@ def main(words: list[str]) -> int:
         os.chdir(copy)
         sys.path[0] = str(copy)
         sys.dont_write_bytecode = True
-        os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+        path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH")]))
+        os.environ |= {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
         for name in LOADED.split():
             importlib.import_module(name)
         results = Counter()
