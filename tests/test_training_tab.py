@@ -126,7 +126,7 @@ def test_runs_are_compared_tried_kept_and_survive_a_reload(app_url, page, tmp_pa
     command = shlex.split(rows.nth(0).get_by_text("Command").get_attribute("title"))
     assert command[:4] == ["python", "-m", "train", "mnist"]
     assert json.loads(json.dumps(asdict(recipe_of(command[3:])))) == about.recipe
-    with page.expect_download() as file:
+    with page.expect_download(timeout=120_000) as file:  # made by a process that first loads torch
         rows.nth(0).get_by_text("ONNX").click()
     assert Path(file.value.path()).stat().st_size > 1000
 
