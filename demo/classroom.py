@@ -1,6 +1,7 @@
 """The way in for a class: the address of this machine in its network, and a QR code of it, for the terminal."""
 
 import io
+import os
 import socket
 
 import segno
@@ -25,6 +26,8 @@ def own_address() -> str | None:
 
 def invitation(bound: str, port: int, secure: bool) -> str:
     """What to show a class when the server listens at `bound`; empty if other machines cannot reach it."""
+    if os.environ.get("SPACE_ID"):
+        return ""  # it listens everywhere, and its visitors come by its own address
     address = own_address() if bound.strip("[]") in EVERYWHERE else bound
     if address is None or address in ("localhost", "::1") or address.startswith("127."):
         return ""

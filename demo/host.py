@@ -10,10 +10,11 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from demo.limits import HostLimits
+from demo.limits import HostLimits, trusted_proxies
 from demo.turns import Turn
 from demo.uploads import Uploads
 
+PORT = re.compile(r"^(\[.*\]|[^:]*):\d+$")  # some proxies add it; each connection has another
 UNHEARD = 5.0  # seconds without anybody reading a call's events, after which nobody is thought to listen
 AT_ONCE = re.compile(r"/gradio_api/(run|api)/")  # calls of Gradio's that are answered on their own connection
 
@@ -50,12 +51,14 @@ def host_of(app: FastAPI) -> Host:
 def visitor_of(scope: dict) -> str:
     """Who asks, as far as one can know: an address.
 
-    On a Space everybody comes through one proxy, which adds the visitor's address at the end of X-Forwarded-For. What
-    stands before it may be forged, and where there is no such proxy, all of it.
+    Each proxy in front (`HostLimits.proxies`; on a Space there is one) adds the address that asked it at the end of
+    X-Forwarded-For. As many addresses count: what stands before them may be forged, and so may all of them where there
+    are fewer, since then the request did not come through the proxies.
     """
-    if os.environ.get("SPACE_ID"):
-        for name, value in scope["headers"]:
-            if name == b"x-forwarded-for":
-                return value.decode("latin-1").rsplit(",", 1)[-1].strip()
+    if proxies := trusted_proxies() or bool(os.environ.get("SPACE_ID")):
+        values = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        told = [each for each in map(str.strip, ",".join(values).split(",")) if each]
+        if len(told) >= proxies:
+            return PORT.sub(r"\1", told[-proxies])
     client = scope.get("client")
     return client[0] if client else ""

@@ -36,6 +36,10 @@ class HostLimits:
     send_seconds: float = limit("SEND_SECONDS", 60.0, "seconds", "memory, from clients that do not read their answer")
     requests: int = limit("REQUESTS", 600, "open in all", "the event loop")
     requests_each: int = limit("REQUESTS_EACH", 200, "open a visitor", "everybody else")
+    proxies: int = limit(
+        "PROXIES", 0, "in front (on a Space 1)",
+        "who a visitor is: as many addresses count at the end of `X-Forwarded-For`, the rest may be forged",
+    )  # fmt: skip
     body: int = limit("BODY_BYTES", 200_000, "bytes", "memory and time: JSON, such as a drawing's strokes")
     picture: int = limit("PICTURE_BYTES", 25_000_000, "bytes", "memory: one picture file")
     bodies: int = limit("BODIES_BYTES", 250_000_000, "bytes in all", "memory: bodies on their way")
@@ -69,6 +73,11 @@ class RunLimits:
     step: int = limit("TRAIN_STEP", 5_000_000_000, "multiplications a batch", "stopping at once: no step is long")
     kept: int = limit("TRAIN_KEPT", 100, "networks in all", "the disk: the oldest go first")
     kept_bytes: int = limit("TRAIN_KEPT_BYTES", 500_000_000, "bytes in all", "the disk")
+
+
+def trusted_proxies() -> int:
+    """`HostLimits.proxies` alone: each request asks for it, and all limits would take it longer."""
+    return HostLimits.__dataclass_fields__["proxies"].default_factory()
 
 
 def table() -> str:

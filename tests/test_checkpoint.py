@@ -76,6 +76,9 @@ def test_killed_while_saving_leaves_the_old_checkpoint_or_the_new(tmp_path):
     for attempt in range(3):
         process = subprocess.Popen([sys.executable, "-c", SAVE_FOREVER, str(file)], stdout=subprocess.PIPE)
         assert process.stdout.readline() == b"ready\n"
+        until = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < until:  # the first of all
+            time.sleep(0.01)
         for _ in range(4):  # snapshots while it runs are as good as kills: the file must be whole at any moment
             time.sleep(0.03 + 0.011 * attempt)
             if file.exists():

@@ -26,6 +26,11 @@ def test_a_machine_without_a_network_invites_nobody(monkeypatch):
     assert classroom.invitation("0.0.0.0", 7860, secure=False) == ""
 
 
+def test_a_space_invites_nobody_to_a_network(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "somebody/something")
+    assert classroom.invitation("0.0.0.0", 7860, secure=False) == ""
+
+
 def test_a_chosen_address_is_the_one_that_is_shown():
     assert "http://10.0.0.7:8000/" in classroom.invitation("10.0.0.7", 8000, secure=False)
     assert "http://[fd00::7]:8000/" in classroom.invitation("fd00::7", 8000, secure=False)

@@ -44,6 +44,14 @@ def test_its_pictures_are_there_and_light():
 
 
 @pytest.mark.parametrize("name", READMES)
+def test_its_commands_are_those_that_a_change_must_pass(name):
+    text, lines = (ROOT / name).read_text("utf-8"), (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    install, tests = re.search(r"^    (pip install .*) && (pytest)$", text, re.M).groups()
+    in_two = re.search(r"`(pytest -n .*?)`", text)[1]
+    assert install.replace("install", "install -q") in lines and in_two in lines and in_two.startswith(tests)
+
+
+@pytest.mark.parametrize("name", READMES)
 def test_they_show_the_lesson_s_loop_as_it_is(name):
     lesson = (ROOT / "train" / "lesson.py").read_text("utf-8")
     loop = re.search(r"^def train\(.*?(?=\n\n\n)", lesson, re.S | re.M)[0]

@@ -40,7 +40,7 @@ def busy(page, tab):
         page.click("[data-example=year]")
         page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '2026'")
     elif tab == "train":
-        page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0")
+        page.wait_for_function("() => document.querySelector('.train').dataset.layers > 0", timeout=60_000)
         page.evaluate("() => document.querySelectorAll('.train details').forEach((each) => (each.open = true))")
 
 

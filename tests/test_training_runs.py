@@ -309,9 +309,10 @@ def test_a_run_that_nobody_follows_frees_its_slot_sooner_when_somebody_waits(hos
 
 
 def test_whoever_left_the_line_is_passed_over(host):
-    slots, _ = host(alone_when_awaited=0.2)
-    first, left, third = begin(slots), begin(slots), begin(slots)
-    first.follow(1)
+    slots, _ = host(alone_when_awaited=2)
+    first = begin(slots)
+    first.follow(1)  # before it is awaited
+    left, third = begin(slots), begin(slots)
     third.follow(1)
     wait_for(lambda: slots.place(third)[0] == 1)
     assert left.ended.is_set() and left.events[-1]["why"] == "gone" and slots.place(first) == (0, 0.0)
@@ -377,7 +378,7 @@ def test_on_a_machine_that_turns_slower_a_run_still_meets_its_schedules_end(host
     monkeypatch.setattr(training_work, "EVERY", 0)
     slots, store = host(seconds=100)
     training = begin(slots, {**ENDLESS, "epochs": 8, "schedule": "onecycle"})
-    assert training.ended.wait(60)
+    assert training.ended.wait(300)
     end, (_, about) = training.events[-1], checkpoint.load(store.path(training.id))
     told = [event for event in training.events if event["kind"] == "shortened"]
     assert (end["state"], end["why"]) == ("finished", "") and clock["now"] < 100

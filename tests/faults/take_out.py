@@ -1,8 +1,9 @@
 """Takes each guard of the matrix out, one at a time, and runs its test: python tests/faults/take_out.py [WORD ...]
 
 In a copy of the project, in a temporary folder. With words, only the faults, files or tests that have one of them.
-Each line says whether the test failed, as it should, or passed. The exit status is 1 if one passed. It takes a quarter
-of an hour, and is not run by pytest.
+Each line says whether the test failed, as it should, or passed; the next one why it failed, for a guard is not tested
+by a test that fails without it for another reason. The exit status is 1 if one passed. It takes a quarter of an hour,
+and is not run by pytest.
 """
 
 import contextlib
@@ -21,6 +22,7 @@ SECONDS = 400  # for one test; without its guard it may hang
 # Loaded once: each test then runs in a fork of this process. Nothing of our own is among them
 LOADED = "torch torchvision gradio gradio_client pandas PIL.Image onnxruntime safetensors.torch httpx uvicorn pytest"
 FAILED, PASSED, SKIPPED, BROKEN = range(10, 14)
+WHY = "why.txt"  # in the copy: what a test that failed said
 
 
 def main(words: list[str]) -> int:
@@ -35,7 +37,8 @@ def main(words: list[str]) -> int:
         os.chdir(copy)
         sys.path[0] = str(copy)
         sys.dont_write_bytecode = True
-        os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
+        path = os.pathsep.join(filter(None, [str(copy), os.environ.get("PYTHONPATH")]))
+        os.environ |= {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
         for name in LOADED.split():
             importlib.import_module(name)
         results = Counter()
@@ -43,11 +46,15 @@ def main(words: list[str]) -> int:
             file, began = copy / fault.file, time.monotonic()
             code = file.read_text("utf-8")
             file.write_text(code.replace(fault.guard, fault.without), "utf-8")
+            Path(WHY).write_text("", "utf-8")
             result = run(fault.test)
             file.write_text(code, "utf-8")
+            why = Path(WHY).read_text("utf-8").strip() or "it hung, or crashed" if result == "failed" else ""
             results[result] += 1
             took = f"{time.monotonic() - began:.0f} s"
             print(f"{number}/{len(chosen)}  {result}  {fault.what}\n    {fault.file}  {fault.test}  {took}", flush=True)
+            if why:
+                print(f"    {why[:200]}", flush=True)
     print(", ".join(f"{count} {result}" for result, count in results.items()), f"of {len(chosen)}")
     return int(not {*results} <= {"failed", "skipped"})
 
@@ -84,11 +91,17 @@ def _end(group: int) -> None:
 def _tested(test: str) -> int:
     import pytest
 
+    copy = Path.cwd()
+
     class Outcomes:
         passed = failed = skipped = 0
 
         def pytest_runtest_logreport(self, report):
             self.failed += report.failed
+            if report.failed:
+                crash = getattr(report.longrepr, "reprcrash", None)
+                said = crash.message if crash else str(report.longrepr)
+                Path(copy, WHY).write_text(" ".join(said.split()), "utf-8")
             self.passed += report.passed and report.when == "call"
 
         def pytest_collectreport(self, report):

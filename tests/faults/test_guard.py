@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_no_endpoint_reads_a_file_that_was_not_uploaded(client, secret, call, fu
 
 def files_kept(client) -> int:
     """Files in the servers' temporary folders: none may be copied there."""
-    kept = [file for folder in Path("/tmp").glob("digits-and-signs-*") for file in folder.rglob("*")]
+    kept = [file for folder in Path(tempfile.gettempdir()).glob("digits-and-signs-*") for file in folder.rglob("*")]
     return len([file for file in kept if "secret" in file.name or "hostname" in file.name])
 
 
@@ -321,6 +322,34 @@ def test_who_a_visitor_is(monkeypatch):
     assert visitor_of(scope) == "10.1.1.1"
     monkeypatch.setenv("SPACE_ID", "somebody/something")
     assert visitor_of(scope) == "2.2.2.2"  # what the proxy added, not what stood there before
+
+
+@pytest.mark.parametrize(
+    "proxies, sent, visitor",
+    [
+        (0, ["1.1.1.1, 2.2.2.2"], "10.1.1.1"),
+        (1, ["1.1.1.1, 2.2.2.2"], "2.2.2.2"),
+        (2, ["forged, 1.1.1.1, 2.2.2.2"], "1.1.1.1"),
+        (2, ["forged", "1.1.1.1", "2.2.2.2"], "1.1.1.1"),  # a proxy that adds a line of its own
+        (2, ["forged"], "10.1.1.1"),  # who comes past a proxy
+        (1, [], "10.1.1.1"),
+        (1, ["1.1.1.1:4711"], "1.1.1.1"),  # a port would make every connection a visitor
+        (1, ["[2001:db8::1]:4711"], "[2001:db8::1]"),
+        (1, ["2001:db8::1"], "2001:db8::1"),
+    ],
+)
+def test_of_the_addresses_told_as_many_count_as_there_are_proxies(monkeypatch, proxies, sent, visitor):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_PROXIES", str(proxies))
+    headers = [(b"x-forwarded-for", each.encode()) for each in sent]
+    assert visitor_of({"client": ("10.1.1.1", 5), "headers": headers}) == visitor
+
+
+def test_behind_two_proxies_what_is_forged_lifts_no_limit(monkeypatch):
+    monkeypatch.setenv("DIGITS_AND_SIGNS_PROXIES", "2")
+    one = [{"url": "/own/wait", "headers": {"X-Forwarded-For": f"10.0.0.{i}, 1.1.1.1, 9.9.9.9"}} for i in range(4)]
+    others = [{"url": "/own/wait", "headers": {"X-Forwarded-For": f"2.2.2.{i}, 9.9.9.9"}} for i in range(4)]
+    statuses = [reply.status_code for reply in ask(guard(requests_each=2), *one, *others)]
+    assert sorted(statuses[:4]) == [200, 200, 429, 429] and statuses[4:] == [200] * 4
 
 
 def test_bodies_on_their_way_have_a_limit_in_all_and_are_forgotten_when_answered():

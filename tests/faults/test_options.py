@@ -58,7 +58,8 @@ def pem(tmp_path_factory):
         ("--host no.such.name.invalid", "cannot be used"),
     ],
 )
-def test_what_a_server_cannot_start_with_is_said_in_a_sentence(pem, arguments, words, capsys):
+def test_what_a_server_cannot_start_with_is_said_in_a_sentence(pem, arguments, words, capsys, monkeypatch):
+    monkeypatch.setattr("demo.app.server", lambda *_: pytest.fail("it starts"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -111,6 +111,13 @@ def test_who_fills_the_threads_that_all_share_does_not_stop_the_turns():
     assert in_a_thread(asking) == "done"
 
 
+def wait_for_a_line_of(number: int, turn: Turn) -> None:
+    until = time.monotonic() + 60
+    while turn.waiting < number:
+        assert time.monotonic() < until, f"{turn.waiting} wait, not {number}"
+        time.sleep(0.01)
+
+
 def test_calls_of_the_named_endpoints_are_dropped_when_their_callers_leave(monkeypatch):
     """Who closed the connection, and who never listened for the answer: neither's picture is read."""
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # `server` sets its own
@@ -148,13 +155,11 @@ def test_calls_of_the_named_endpoints_are_dropped_when_their_callers_leave(monke
                     each.sendall(ask)
                 for _ in range(3):
                     assert client.post("gradio_api/call/sign", json=call).json()["event_id"]
-                while pictures.waiting < 8:
-                    time.sleep(0.01)
+                wait_for_a_line_of(8, pictures)
                 for each in leaving:
                     each.close()
                 last = threads.submit(httpx.post, f"{url}gradio_api/run/sign", json=call, timeout=100)
-                while pictures.waiting < 9:
-                    time.sleep(0.01)
+                wait_for_a_line_of(9, pictures)
                 time.sleep(0.4)
                 release.set()
                 assert [each.result().json()["data"] for each in (first, last)] == [[{"label": "read"}]] * 2
