@@ -36,21 +36,32 @@ SMALL = {"network": "custom", "options": {"channels": [4], "hidden": 8, "kernel"
 ENDLESS = {**SMALL, "epochs": 100, "batch_size": 16}
 
 
+@pytest.fixture(scope="module")
+def unharmed():
+    """Processes that several tests use: one takes seconds to start."""
+    trainers = Trainers(1000.0, TINY)
+    yield trainers
+    trainers.close()
+
+
 @pytest.fixture
-def host():
+def host(unharmed):
     """Makes slots, store and processes of a host with tiny data; whatever still runs is ended afterwards."""
     made = []
 
-    def make(harm="", idle=30.0, command=None, **limits):
-        store, trainers = Store(), Trainers(idle, command or (*TINY, *filter(None, [harm])))
+    def make(harm="", idle=None, command=None, **limits):
+        new = harm or idle or command
+        trainers = Trainers(idle or 30.0, command or (*TINY, *filter(None, [harm]))) if new else unharmed
+        store = Store()
         slots = Slots(RunLimits(**limits), lambda training: retell(training, store, trainers.run(training)))
         made.append((slots, store, trainers))
         return slots, store, trainers
 
     yield make
     for slots, store, trainers in made:
-        slots.close()
-        trainers.close()
+        slots.close(30)
+        if trainers is not unharmed:
+            trainers.close()
         store.clear()
 
 
@@ -62,7 +73,7 @@ def begin(slots, wire=ENDLESS, pace="run"):
     return training
 
 
-def wait_for(condition, seconds=120.0):
+def wait_for(condition, seconds=300.0):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -85,7 +96,7 @@ def asked(trainers, *what):
 
     thread = threading.Thread(target=ask)
     thread.start()
-    thread.join(120)
+    thread.join(300)
     if isinstance(found[0], Exception):
         raise found[0]
     return found[0]
@@ -107,9 +118,10 @@ def test_a_run_is_bitwise_the_one_of_the_command_line_also_beside_another_and_in
     slots, store, trainers = host(slots=2)
     wire = {**SMALL, "epochs": 2, "seed": 5}
     first, beside = begin(slots, wire), begin(slots)
-    assert first.ended.wait(120)
+    assert first.ended.wait(300)
     second = begin(slots, wire)  # in the process of the first
-    assert second.ended.wait(120) and len(trainers.processes) == 2
+    assert second.ended.wait(300)
+    assert len(trainers.processes) == 2
     beside.steer("stop")
     run = Run(MNIST, first.settings.recipe, seed=5, plan=plan())
     for _ in fit(run, tiny_splits()):
@@ -141,7 +153,7 @@ def test_it_is_paused_stepped_and_stopped_from_here(host):
     training.steer("run")
     wait_for(lambda: len(points(training)) > 5)
     training.steer("stop")
-    assert training.ended.wait(60)
+    assert training.ended.wait(300)
     end = training.events[-1]
     assert (end["state"], end["why"], end["kept"]) == ("stopped", "stop", True) and store.path(training.id).exists()
 
@@ -160,12 +172,11 @@ def test_a_pause_is_cut_short_when_somebody_waits_and_a_run_that_nobody_follows(
 
 
 def test_it_ends_at_its_deadline(host):
-    slots, _, _ = host(seconds=4.0)
+    slots, _, _ = host("late", seconds=4.0)
     training = begin(slots)
-    assert training.ended.wait(120)
+    assert training.ended.wait(300)
     end = training.events[-1]
-    told = {event["kind"] for event in training.events}
-    assert end["kept"] and end["epochs"] < 100 and (end["why"] == "deadline" or told & {"fitted", "shortened"})
+    assert (end["state"], end["why"]) == ("stopped", "deadline") and 0 < end["epochs"] < 100
 
 
 def test_questions_are_answered_also_beside_a_run(host):
@@ -179,7 +190,7 @@ def test_questions_are_answered_also_beside_a_run(host):
     with pytest.raises(BadRequest) as refused:
         asked(trainers, "settings", {"epochs": 1.5}, slots.limits)
     assert refused.value.message.code == "settings.whole" and refused.value.message.values["most"] == 100
-    assert len(trainers.processes) == 1 and not training.ended.is_set()
+    assert not training.ended.is_set()
 
 
 def test_one_that_nobody_uses_is_let_go_and_ends(host):
@@ -187,11 +198,11 @@ def test_one_that_nobody_uses_is_let_go_and_ends(host):
     training = begin(slots, {**SMALL, "epochs": 1})
     wait_for(lambda: trainers.processes)
     (process,) = trainers.processes
-    assert training.ended.wait(120) and training.events[-1]["state"] == "finished"
+    assert training.ended.wait(300) and training.events[-1]["state"] == "finished"
     wait_for(lambda: not runs(process))
     assert not trainers.processes
     training = begin(slots, {**SMALL, "epochs": 1})  # and the next is a new one
-    assert training.ended.wait(120) and training.events[-1]["state"] == "finished"
+    assert training.ended.wait(300) and training.events[-1]["state"] == "finished"
 
 
 def test_the_server_has_no_torch_after_a_training():
@@ -221,7 +232,7 @@ print("torch" in sys.modules)
 def test_a_run_whose_process_crashes_says_so_and_keeps_what_had_come_from_it(host):
     slots, store, trainers = host("crash")
     training = begin(slots)
-    assert training.ended.wait(120)
+    assert training.ended.wait(300)
     end = training.events[-1]
     assert (end["state"], end["code"]) == ("failed", "run.died") and end["code"] in words("zh-TW")
     assert 0 < end["epochs"] < 100
@@ -236,7 +247,7 @@ def test_a_process_that_is_killed_takes_nothing_else_along(host):
     wait_for(lambda: points(first) and points(second) and points(first)[-1]["seconds"] > 1)
     process = next(each for each in trainers._all if each.training is first).process.pid
     os.kill(process, getattr(signal, "SIGKILL", signal.SIGTERM))
-    assert first.ended.wait(60)
+    assert first.ended.wait(300)
     end = first.events[-1]
     assert (end["state"], end["code"], end["kept"]) == ("failed", "run.died", True)
     assert 0 < checkpoint.load(store.path(first.id))[1].epochs <= end["epochs"] < 100
@@ -246,11 +257,27 @@ def test_a_process_that_is_killed_takes_nothing_else_along(host):
     wait_for(lambda: points(third))
 
 
+def test_a_full_disk_is_said_when_the_network_comes(monkeypatch):
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    training = Training(read_settings(SMALL, RunLimits()), RunLimits())
+    last = {"kind": "end", "state": "finished", "message": "", "code": "", "values": {}, "why": "", "kept": True,
+            "best": 0.9, "estimate": 0.8, "seconds": 3.5, "epochs": 2}  # fmt: skip
+    retell(training, store := Store(), iter([([{"kind": "state", "state": "loading"}], None), ([last], b"network")]))
+    end = training.events[-1]
+    assert (end["state"], end["kept"], end["code"], end["seconds"]) == ("finished", False, "run.disk", 3.5)
+    with pytest.raises(BadRequest):
+        store.path(training.id)
+    store.clear()
+
+
 @pytest.mark.parametrize("command", [(*TINY, "unborn"), ("/nowhere/python",)])
 def test_a_process_that_cannot_start_is_said(host, command):
     slots, _, trainers = host(command=command)
     training = begin(slots)
-    assert training.ended.wait(120)
+    assert training.ended.wait(300)
     end = training.events[-1]
     assert (end["state"], end["code"], end["kept"]) == ("failed", "run.unstarted", False)
     assert end["code"] in words("zh-TW") and slots.busy == 0
@@ -266,7 +293,7 @@ def test_a_run_that_nothing_ends_is_ended_with_its_process(host, monkeypatch):
     wait_for(lambda: any(point["at"] >= 0.5 for point in points(training)))
     (process,) = trainers.processes
     training.steer("stop")
-    assert training.ended.wait(60)
+    assert training.ended.wait(300)
     end = training.events[-1]
     assert (end["state"], end["code"], end["why"]) == ("failed", "run.stuck", "stop") and end["code"] in words("zh-TW")
     wait_for(lambda: not runs(process))
@@ -279,7 +306,7 @@ def test_a_run_beyond_its_deadline_is_ended_with_its_process(host, monkeypatch):
     wait_for(lambda: any(point["at"] >= 0.5 for point in points(training)))
     training.start_clock()
     training.seconds = 100.0  # as if it had trained so long
-    assert training.ended.wait(60) and training.events[-1]["code"] == "run.stuck"
+    assert training.ended.wait(300) and training.events[-1]["code"] == "run.stuck"
 
 
 @pytest.mark.parametrize("harm", ["hang", "silent"])
@@ -307,7 +334,7 @@ def test_a_process_that_does_not_listen_holds_up_nobody(host):
         trainer.ask("layers", {"options": "x" * 100_000}, RunLimits())
     assert time.monotonic() - began < 20
     trainer.end()
-    trainer.process.wait(20)
+    trainer.process.wait(200)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
@@ -329,7 +356,7 @@ time.sleep(1000)
         process = int(server.stdout.readline())
         assert runs(process)
         server.send_signal(number)
-        server.wait(20)
+        server.wait(200)
         wait_for(lambda: not runs(process), 30)
     finally:
         server.kill()
@@ -343,7 +370,7 @@ def test_ctrl_c_is_the_servers_to_hear(host):
     slots, _, trainers = host()
     training = begin(slots)
     wait_for(lambda: points(training))
-    (process,) = trainers.processes
+    process = next(each for each in trainers._all if each.training is training).process.pid
     assert os.getpgid(process) != os.getpgid(0)
     os.kill(process, signal.SIGINT)
     count = len(points(training))
@@ -351,12 +378,12 @@ def test_ctrl_c_is_the_servers_to_hear(host):
 
 
 def test_closing_ends_all_of_them_and_none_is_started_any_more(host):
-    slots, _, trainers = host()
+    slots, _, trainers = host(idle=30.0)
     training = begin(slots)
     wait_for(lambda: points(training))
     (process,) = trainers.processes
     slots.close()
     trainers.close()
-    assert not runs(process) and training.ended.wait(20)
+    assert not runs(process) and training.ended.wait(200)
     late = begin(slots)
-    assert late.ended.wait(20) and late.events[-1]["state"] == "failed"
+    assert late.ended.wait(200) and late.events[-1]["state"] == "failed"

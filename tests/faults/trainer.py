@@ -1,6 +1,6 @@
 """The process that trains, with 3,000 tiny images: python tests/faults/trainer.py [HARM]
 
-HARM is what the tests of its faults want: it does not start, crashes at the first point, does not end, or hangs.
+HARM is what the tests of its faults want: unborn, silent; late; and when it has learned something: crash, deaf, hang.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ def tiny_splits(task=None, recipe=None) -> Splits:
 
 def harmed(harm: str) -> None:
     """Has this process come to that harm when its run has learned something."""
-    from demo.training import runner
+    from demo.training import runner, work
 
     say = runner.Training.say
 
@@ -42,6 +42,8 @@ def harmed(harm: str) -> None:
             ctypes.PyDLL(None).sleep(10_000)
 
     runner.Training.say = said
+    if harm == "late":  # it does not know that it is
+        work.fits_surely, work.Pace.after_step = lambda *_: True, lambda *_: None
 
 
 if __name__ == "__main__":
