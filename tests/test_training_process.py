@@ -172,7 +172,7 @@ def test_a_pause_is_cut_short_when_somebody_waits_and_a_run_that_nobody_follows(
 
 
 def test_it_ends_at_its_deadline(host):
-    slots, _, _ = host("late", seconds=4.0)
+    slots, _, _ = host("late")
     training = begin(slots)
     assert training.ended.wait(300)
     end = training.events[-1]
@@ -218,8 +218,11 @@ training = Training(settings, workshop.limits)
 workshop.slots.enter(training)
 training.ended.wait(300)
 from demo.training.both import try_both
+from demo.turns import Turn
 sheet = b'{"strokes": [[300, 80, 300, 380]], "size": [600, 480]}'
-print(training.events[-1]["state"], "readings" in try_both(workshop.store, training.id, sheet)["own"])
+async def left(): return False
+both = asyncio.run(try_both(workshop.store, workshop.trainers, Turn(9), training.id, sheet, left))
+print(training.events[-1]["state"], len(both["own"]["readings"]) == len(both["shipped"]["readings"]) == 1)
 print("torch" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=400)
@@ -301,11 +304,11 @@ def test_a_run_that_nothing_ends_is_ended_with_its_process(host, monkeypatch):
 
 def test_a_run_beyond_its_deadline_is_ended_with_its_process(host, monkeypatch):
     monkeypatch.setattr(server_side, "LAST_WORDS", 1.0)
-    slots, _, _ = host("deaf", seconds=20)
+    slots, _, _ = host("deaf")
     training = begin(slots)
     wait_for(lambda: any(point["at"] >= 0.5 for point in points(training)))
     training.start_clock()
-    training.seconds = 100.0  # as if it had trained so long
+    training.seconds = 1000.0  # as if it had trained so long
     assert training.ended.wait(300) and training.events[-1]["code"] == "run.stuck"
 
 

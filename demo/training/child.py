@@ -76,7 +76,12 @@ class Child:
         if self._plan.device == "cpu":
             library.ready()  # compiled once and meanwhile: a first run need not wait for it
         self._busy = lambda: library.compiling() or self._shelf.loading
-        return {"settings": settings.read_settings, "layers": settings.read_layers, "images": self._shelf.count}
+        return {
+            "settings": settings.read_settings,
+            "layers": settings.read_layers,
+            "images": self._shelf.count,
+            "reading": _reading,
+        }
 
     def _listen(self) -> None:
         try:
@@ -129,6 +134,12 @@ class Child:
             faulthandler.dump_traceback_later(HUNG, exit=True)
             self.say("alive", self._busy())
             time.sleep(BEAT)
+
+
+def _reading(*arguments) -> dict:
+    from demo.training.both import reading  # only now: few networks need torch to read
+
+    return reading(*arguments)
 
 
 def give_memory_back() -> None:

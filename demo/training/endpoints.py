@@ -86,8 +86,7 @@ def routes(app: FastAPI) -> None:
     @answered
     async def own_drawing(request: Request, run: str = "") -> JSONResponse:
         body = await body_of(request, host.limits.picture)
-        work = try_both, store, run, body
-        return JSONResponse(await host.pictures.take(*work, gone=request.is_disconnected))
+        return JSONResponse(await try_both(store, trainers, host.pictures, run, body, request.is_disconnected))
 
     @app.get("/train/keep", include_in_schema=False)
     @answered

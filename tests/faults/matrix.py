@@ -234,6 +234,8 @@ PROCESSES = [
     Fault("a process is let go in the midst of a run", "demo/training/trainers.py",
           "if self.training or self._asks or self._busy else self.used", "if False else self.used",
           PROCESS + "test_one_that_nobody_uses_is_let_go_and_ends"),
+    Fault("the server loads torch to read with a visitor's own network, and keeps it", "demo/training/both.py",
+          "if has_graphs(about):", "if True:", PROCESS + "test_the_server_has_no_torch_after_a_training"),
     Fault("a lost order: a second single step", "demo/training/runner.py", "self._wishes + 1", "self._wishes",
           PROCESS + "test_it_is_paused_stepped_and_stopped_from_here"),
     Fault("the disk is full when a network comes", "demo/training/retell.py", "except OSError:", "except KeyError:",

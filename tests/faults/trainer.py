@@ -42,8 +42,11 @@ def harmed(harm: str) -> None:
             ctypes.PyDLL(None).sleep(10_000)
 
     runner.Training.say = said
-    if harm == "late":  # it does not know that it is
+    if harm == "late":  # as if a neighbour came after it was fitted
         work.fits_surely, work.Pace.after_step = lambda *_: True, lambda *_: None
+        runner.Training.clock = lambda self: (
+            1000.0 if sum(event["kind"] == "point" for event in self.events) > 3 else 0.1
+        )
 
 
 if __name__ == "__main__":
