@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-m", "demo.training.child")
 PERIOD = 0.05  # seconds between two looks at what a training is asked
 OVER = object()
+ASLEEP = 30.0  # seconds without a look, after which silence is no sign
 LAST_WORDS = 30.0  # seconds in which a run that is told to end must have ended
 
 UNSTARTED = Message("The process that trains could not be started. The log of the server says more.",
@@ -46,7 +47,7 @@ class Trainer:
 
     def __init__(self, command: tuple[str, ...] = COMMAND):
         self.training: Training | None = None  # that it does now
-        self.used = self.heard = time.monotonic()
+        self.used = self.heard = self._checked = time.monotonic()
         self.gone: Message | None = None  # why it cannot be used any more
         self._ready = self._busy = False
         self._asks: dict[int, Future] = {}
@@ -114,7 +115,11 @@ class Trainer:
 
     def check(self) -> None:
         """Ends a process that has given no sign of life for long."""
-        if not self.gone and time.monotonic() - self.heard > HUNG:
+        now = time.monotonic()
+        if now - self._checked > ASLEEP:  # nobody looked for long: this process itself may have been asleep
+            self.heard = now
+        self._checked = now
+        if not self.gone and now - self.heard > HUNG:
             self.end(STUCK)
 
     def end(self, why: Message = DIED) -> None:
