@@ -63,7 +63,7 @@ def host():
 
     yield make
     for slots, store in made:
-        slots.close()
+        slots.close(60)
         assert slots.busy == slots.waiting == 0
         store.clear()
 
