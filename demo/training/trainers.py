@@ -159,11 +159,12 @@ class Trainer:
         except Exception as error:  # cut off in the midst of a word: it need not be EOFError
             if not isinstance(error, EOFError):
                 log.warning("what the process that trains said could not be understood: %r", error)
+        unasked = not self.gone
         self.end(DIED if self._ready else UNSTARTED)
         self._words.put(None)
         status = self.process.wait()
         self.process.stdout.close()
-        if status:
+        if unasked:
             log.warning("the process that trains has ended with status %s", status)
         with self._lock:
             left, self._asks = self._asks, {}
