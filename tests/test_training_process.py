@@ -331,6 +331,17 @@ def test_a_question_to_a_process_that_hangs_gets_an_answer(host, monkeypatch):
     assert refused.value.message.code == "run.stuck"
 
 
+def test_who_leaves_before_the_process_is_ready_frees_the_slot_at_once(host):
+    slots, _, trainers = host("silent")
+    training = begin(slots)
+    wait_for(lambda: training.state == "starting")
+    training.steer("stop")
+    assert training.ended.wait(20), "it waits for a process that is not ready"  # which it is told to be after a minute
+    end = training.events[-1]
+    assert (end["state"], end["why"], end["kept"]) == ("stopped", "stop", False)
+    assert len(trainers.processes) == 1, "it gets ready for the next"
+
+
 def test_a_process_that_does_not_listen_holds_up_nobody(host):
     trainer = Trainer((*TINY, "silent"))
     began = time.monotonic()

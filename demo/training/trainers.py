@@ -86,16 +86,21 @@ class Trainer:
 
     def run(self, training: Training) -> "Iterator[Part]":
         """The parts of a training, whose orders are passed on meanwhile. Raises Lost if the process comes to harm."""
-        told = training.order
-        self._words.put(("run", training.settings, training.limits, told))
-        over, ends = False, None
+        told, over, ends = None, False, None
         try:
             while not over:
                 if training.forsaken:
                     training.end("gone")
-                if (order := training.order) != told:
+                order = training.order
+                if told is None and training.why:  # it has not begun: who leaves need not wait until it could
+                    over = True
+                    return
+                if told is None and self._ready:
+                    self._words.put(("run", training.settings, training.limits, order))
                     told = order
+                elif told not in (None, order):
                     self._words.put(("order", order))
+                    told = order
                 if self.gone and self._parts.empty():
                     raise Lost(self.gone)
                 if training.why or training.clock() > training.limits.seconds:
