@@ -217,7 +217,7 @@ wire = {"network": "custom", "options": {"channels": [2], "hidden": 4}, "share":
 settings = asyncio.run(workshop.trainers.ask("settings", wire, workshop.limits))
 training = Training(settings, workshop.limits)
 workshop.slots.enter(training)
-training.ended.wait(PATIENCE)
+training.ended.wait(300)
 from demo.training.both import try_both
 from demo.turns import Turn
 sheet = b'{"strokes": [[300, 80, 300, 380]], "size": [600, 480]}'

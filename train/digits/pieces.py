@@ -126,7 +126,7 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
 
 
 def _first_runs(rows: list[int], lefts: list[int], rights: list[int]) -> list[int]:
-    """For each run the first one of its piece. Run i covers lefts[i]:rights[i] of rows[i]; they are in reading order."""
+    """For each run the first one of its piece. Run i covers lefts[i]:rights[i] of rows[i]; all in reading order."""
     parent, above = list(range(len(rows))), 0
     for run, row in enumerate(rows):
         left, right, root = lefts[run], rights[run], run
