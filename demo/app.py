@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 if __package__ is None or __package__ == "":  # started as a file, `python demo/app.py`, as a Space does
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from demo import draw, inside, signs, tools, training
+from demo import draw, inside, signs, tools
 from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.engine import gr
@@ -31,6 +31,7 @@ from demo.guard import Guard
 from demo.host import Host, visitor_of
 from demo.options import names_of, read_options
 from demo.page import language_of, page
+from demo.training import endpoints as training
 from demo.wire import answered, refusal
 from train.commands import STOPPED, StopOnSignal
 from train.data.cache import shipped

@@ -71,6 +71,9 @@ class RunLimits:
     parameters: int = limit("TRAIN_PARAMETERS", 5_000_000, "parameters", "memory")
     multiplications: int = limit("TRAIN_MULTIPLICATIONS", 50_000_000, "an image", "the processor")
     step: int = limit("TRAIN_STEP", 5_000_000_000, "multiplications a batch", "stopping at once: no step is long")
+    idle: float = limit(
+        "TRAIN_IDLE", 30.0, "seconds", "memory: a process that trains is let go when nobody has used it for so long"
+    )
     kept: int = limit("TRAIN_KEPT", 100, "networks in all", "the disk: the oldest go first")
     kept_bytes: int = limit("TRAIN_KEPT_BYTES", 500_000_000, "bytes in all", "the disk")
 

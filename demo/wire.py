@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from starlette.exceptions import HTTPException
 
-from demo.page import words
+from demo.errors import WENT_WRONG, BadRequest, NotReady, TooLarge, TooMany, message_of, sentence
 from demo.turns import Busy, Left
 from train.answer.reading import Reading
 from train.task import Message, UsageError
@@ -23,45 +23,10 @@ MOST_STROKES, MOST_POINTS = 500, 20_000
 MOST_SIDE = 10_000.0  # units of the pad, to either side
 
 
-class BadRequest(UsageError):
-    """What came over the wire is not what was asked for; the message says why, in plain words."""
-
-
-class TooLarge(UsageError):
-    """More bytes than are taken: status 413."""
-
-
-class TooMany(UsageError):
-    """More than one visitor may have at once: status 429."""
-
-
-class NotReady(UsageError):
-    """The network or the data that was asked for is not on this server: status 503."""
-
-
 STATUS = {TooLarge: 413, TooMany: 429, Busy: 503, NotReady: 503}
-WENT_WRONG = Message("Something went wrong on the server. Its log says more.", code="server.error")
 
 
 # ---- out
-
-
-def message_of(error: Exception | Message) -> Message:
-    """What is said of an error to whoever asked, on a page or by the API: a Message that every language has.
-
-    Other messages are the command lines': they may name files of the server, and are its log's to keep.
-    """
-    message = getattr(error, "message", error)
-    if getattr(message, "code", "") in words("en"):
-        return message
-    log.warning("not told to a visitor: %s", message)
-    return WENT_WRONG
-
-
-def sentence(error: Exception | Message) -> str:
-    """An error's message as a sentence in English: capital letter, full stop."""
-    said = str(message_of(error))
-    return said[:1].upper() + said[1:] + ("" if said.endswith((".", "!", "?")) else ".")
 
 
 def refusal(error: Exception | Message, status: int | None = None) -> JSONResponse:

@@ -162,3 +162,22 @@ def test_digit_answers_quickly_alone_and_in_a_crowd(app_url, capsys):
     with capsys.disabled():
         print(f"\n/digit: {alone * 1e3:.1f} ms at the median, one client; {rate:.0f} answers a second, 50 clients")
     assert alone < 5 and rate > 1  # hangs, not speed: the machine may be busy
+
+
+def test_digit_at_once_answers_as_gradios_engine_does(app_url):
+    sheet = io.BytesIO()
+    draw([SKETCH], (280, 280), 8, ink=0, ground=255).save(sheet, "PNG")
+    paths = [
+        httpx.post(app_url + "gradio_api/upload", files={"files": ("digit.png", data, "image/png")}).json()[0]
+        for data in (sheet.getvalue(), b"no picture")
+    ]
+    calls = [{"data": [{"path": path, "meta": {"_type": "gradio.FileData"}}]} for path in paths]
+    for call in calls:
+        # with a slash at its end, which Gradio knows as well, it goes through the engine
+        ours, engines = (httpx.post(f"{app_url}gradio_api/run/digit{end}", json=call, timeout=60) for end in ("", "/"))
+        assert ours.json().get("data") == engines.json().get("data")
+        assert ours.json().get("error") == engines.json().get("error")
+        assert (ours.status_code == 200) == (engines.status_code == 200) == ("data" in ours.json())
+    for wrong in ({}, {"data": []}, {"data": "x"}, {"data": [5]}, {"data": [None]}):
+        reply = httpx.post(app_url + "gradio_api/run/digit", json=wrong, timeout=60)
+        assert reply.status_code == 400 and reply.json()["code"] in ("call.data", "upload.unknown")

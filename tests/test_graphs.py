@@ -136,7 +136,7 @@ def test_a_run_becomes_onnx_in_a_process_of_its_own(tmp_path, monkeypatch):
     from demo.training import workshop
     from demo.wire import NotReady
 
-    workshop.store.keep("own", build("sprint-net"), Metadata.of(MNIST, MNIST.recipe("sprint")))
+    workshop.store.keep("own", checkpoint.packed(build("sprint-net"), Metadata.of(MNIST, MNIST.recipe("sprint"))))
     monkeypatch.chdir(tmp_path)  # wherever the server was started
     workshop.keep_onnx("own")
     file = workshop.store.path("own").with_suffix(".onnx")

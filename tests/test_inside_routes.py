@@ -53,7 +53,7 @@ def run(tmp_path_factory):
         metadata = Metadata(
             "mnist", about.pop("network"), MNIST.labels, MNIST.mean, MNIST.std, MNIST.input_shape, **about
         )
-        training.store.keep("inside-test", model.eval(), metadata)
+        training.store.keep("inside-test", checkpoint.packed(model.eval(), metadata))
         return "run:inside-test"
 
     yield keep

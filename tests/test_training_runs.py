@@ -4,13 +4,13 @@ import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pytest
 import torch
 
 from demo.limits import RunLimits
 from demo.training import work as training_work
+from demo.training.child import give_memory_back
 from demo.training.data import Shelf
 from demo.training.fitting import Pace, fits_surely, fitted
 from demo.training.follow import follow
@@ -52,13 +52,18 @@ def host():
 
     def make(load=tiny_splits, **limits):
         store = Store()
-        slots = Slots(RunLimits(**limits), partial(train, load=load, plan=Plan(), store=store))
+
+        def work(training):  # what the process that trains does, here
+            train(training, load, Plan(), lambda model, about: store.keep(training.id, checkpoint.packed(model, about)))
+            give_memory_back()
+
+        slots = Slots(RunLimits(**limits), work)
         made.append((slots, store))
         return slots, store
 
     yield make
     for slots, store in made:
-        slots.close()
+        slots.close(60)
         assert slots.busy == slots.waiting == 0
         store.clear()
 
@@ -201,7 +206,7 @@ def test_a_fault_in_the_data_is_said_and_frees_the_slot(host):
 
     slots, _ = host(load=missing)
     training = begin(slots)
-    assert training.ended.wait(5)
+    assert training.ended.wait(60)
     end = training.events[-1]
     assert (end["message"], end["code"], end["values"]) == (
         "There are no images of digits.",
@@ -239,7 +244,7 @@ def test_fifty_starts_and_stops_leave_no_thread_and_little_memory(host, monkeypa
         training = begin(slots, {"batch_size": 32, "augment": "none", "network": "custom"})
         wait_for(lambda: points(training))
         training.steer("stop")
-        assert training.ended.wait(5)
+        assert training.ended.wait(60)
 
     for _ in range(3):
         start_and_stop()
@@ -500,7 +505,7 @@ def test_the_store_forgets_the_oldest():
     store, network = Store(most_runs=2), build("custom", channels=(2,), hidden=2)
     about = checkpoint.Metadata.of(MNIST, MNIST.recipe("best").but(network="custom"))
     for run in "abc":
-        store.keep(run, network, about)
+        store.keep(run, checkpoint.packed(network, about))
     assert store.path("c").exists() and store.path("b").exists()
     with pytest.raises(UsageError, match="no longer"):
         store.path("a")

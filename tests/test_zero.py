@@ -16,8 +16,11 @@ import pytest
 import torch
 
 from demo.limits import RunLimits
+from demo.training import lent as there
 from demo.training import work as training_work
 from demo.training import zero
+from demo.training.lent import parts_from_there, run_there
+from demo.training.retell import retell
 from demo.training.runner import Training
 from demo.training.settings import read_settings
 from demo.training.slots import Slots
@@ -90,7 +93,7 @@ def wanted(**wire):
 
 
 def test_elsewhere_nothing_is_lent_and_nothing_can_be_asked_for():
-    assert not zero.HERE and zero._lent(len) is len
+    assert not zero.HERE and there._lent(len) is len
     with pytest.raises(BadRequest, match="no GPU"):
         wanted()
     assert read_settings({**SMALL, "gpu": False}, RunLimits()).gpu_seconds == 0
@@ -104,8 +107,8 @@ def test_a_run_asks_for_the_time_that_it_needs_and_no_more_than_the_host_allows(
 
 def test_events_and_network_come_back_from_the_process_that_trained(space):
     training = Training(wanted(epochs=1), RunLimits())
-    run = lent(zero.run_there)
-    zero.train_there(training, space, run)
+    run = lent(run_there)
+    retell(training, space, parts_from_there(training, run))
     kinds = [event["kind"] for event in training.events]
     assert {"state", "point", "epoch"} <= set(kinds) and kinds[-1] == "end" and kinds.count("end") == 1
     end = training.events[-1]
@@ -116,12 +119,12 @@ def test_events_and_network_come_back_from_the_process_that_trained(space):
 
 
 def test_a_run_that_is_cut_off_keeps_what_it_had_learned(space, monkeypatch):
-    monkeypatch.setattr(zero, "KEPT_EVERY", 0.1)
+    monkeypatch.setattr(there, "KEPT_EVERY", 0.1)
     settings = replace(wanted(epochs=100, share=1, batch_size=16), gpu_seconds=0.01)  # over when it is cut off
     training = Training(settings, RunLimits())
     # the run thinks that it has longer than it gets
-    run = lent(lambda settings, limits, seconds: zero.run_there(settings, limits, 1000), enough=lambda part: part[1])
-    zero.train_there(training, space, run)
+    run = lent(lambda settings, limits, seconds: run_there(settings, limits, 1000), enough=lambda part: part[1])
+    retell(training, space, parts_from_there(training, run))
     end = training.events[-1]
     assert (end["kind"], end["state"], end["why"]) == ("end", "stopped", "deadline") and not run.left
     assert end["kept"] and 0 < checkpoint.load(space.path(training.id))[1].epochs < 100
@@ -132,14 +135,14 @@ def test_a_run_ends_by_itself_before_it_would_be_cut_off(space, monkeypatch):
     monkeypatch.setattr(training_work.Pace, "after_step", lambda *_: None)  # as if it had turned slow in its last step
     settings = replace(wanted(epochs=100, share=1, batch_size=16), gpu_seconds=4)
     training = Training(settings, RunLimits())
-    zero.train_there(training, space, lent(zero.run_there))
+    retell(training, space, parts_from_there(training, lent(run_there)))
     end = training.events[-1]
     assert (end["state"], end["why"]) == ("stopped", "deadline")
 
 
 def test_stopping_ends_the_process(space):
-    training, run = Training(wanted(epochs=100, share=1, batch_size=16), RunLimits()), lent(zero.run_there)
-    slots = Slots(RunLimits(), lambda training: zero.train_there(training, space, run))
+    training, run = Training(wanted(epochs=100, share=1, batch_size=16), RunLimits()), lent(run_there)
+    slots = Slots(RunLimits(), lambda training: retell(training, space, parts_from_there(training, run)))
     slots.enter(training)
     until = time.monotonic() + 60
     while not any(event["kind"] == "point" for event in training.events) and time.monotonic() < until:
@@ -156,7 +159,7 @@ def test_who_has_no_quota_left_is_told_so(space):
         yield
 
     training = Training(wanted(epochs=1), RunLimits())
-    zero.train_there(training, space, refused)
+    retell(training, space, parts_from_there(training, refused))
     end = training.events[-1]
     assert end["state"] == "failed" and end["code"] == "run.gpu" and "exceeded" in end["message"] and not end["kept"]
 
@@ -165,7 +168,7 @@ def test_who_has_no_quota_left_is_told_so(space):
 def test_the_package_of_spaces_takes_our_function_and_leaves_it_alone_elsewhere():
     import spaces
 
-    assert spaces.GPU(zero.run_there, duration=lambda settings, limits, seconds: seconds) is zero.run_there
+    assert spaces.GPU(run_there, duration=lambda settings, limits, seconds: seconds) is run_there
     code = "import spaces, demo.app; demo.app.server(); from demo.training import zero; print(zero.HERE)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "False", done.stderr[-2000:]

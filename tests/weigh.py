@@ -1,8 +1,8 @@
 """What the demo takes, on this machine only: python -m tests.weigh [--starts 3] [--epochs 1]
 
 Starts the demo as a user does; prints the seconds from the start to the first answer (the least of some starts, files
-warm), and the server's resident memory and processor time at rest, after a digit and a photo were read, and after a
-training, while its page is open and when it has ended. Not run by pytest.
+warm), and the resident memory and processor time of the server at rest, after a digit and a photo were read, and after
+a training, while its page is open and when it has ended; and those of the process that trains. Not run by pytest.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 from PIL import Image
+
+from demo.limits import RunLimits
 
 ROOT = Path(__file__).parents[1]
 STROKE = {"strokes": [[300, 80, 300, 380]], "size": [600, 480]}
@@ -56,14 +58,12 @@ class Server:
 
     def tell(self, when: str) -> None:
         """Prints what it takes now."""
-        pages = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in pages.splitlines() if line.endswith("kB")}
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        resident, own = kilobytes["Rss"] / 1000, kilobytes["Anonymous"] / 1000
-        print(f"{when:40} {resident:6.0f} MB resident, {own:5.0f} of them its own; {cpu:6.1f} s of processor time; "
-              f"{len(children)} child processes", flush=True)  # fmt: skip
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        children = [int(child) for thread in threads for child in thread.read_text().split()]
+        for process, name in [(self.process.pid, when), *((child, "  process beside it") for child in children)]:
+            resident, own, cpu = use_of(process)
+            print(f"{name:40} {resident:6.0f} MB resident, {own:5.0f} of them its own; {cpu:6.1f} s of processor time",
+                  flush=True)  # fmt: skip
 
     def train(self, epochs: int) -> None:
         """Opens the tab and trains; returns when the run has ended."""
@@ -75,6 +75,15 @@ class Server:
             events = [json.loads(line) for line in reply.iter_lines() if line]
         assert events[-1]["kind"] == "end" and events[-1]["kept"], events[-1]
         self.tell(f"a sprint of {epochs} epoch{'s' * (epochs != 1)} has just ended")
+
+
+def use_of(process: int) -> tuple[float, float, float]:
+    """A process's resident memory and what of it is no file's, in MB, and its seconds of processor time."""
+    pages = Path(f"/proc/{process}/smaps_rollup").read_text()
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in pages.splitlines() if line.endswith("kB")}
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return kilobytes["Rss"] / 1000, kilobytes["Anonymous"] / 1000, cpu
 
 
 def main() -> int:
@@ -96,8 +105,8 @@ def main() -> int:
         answer = server.client.post("/read/sign", files={"file": ("photo.jpg", photo.getvalue(), "image/jpeg")}).json()
         server.tell(f"a photo read, as {answer['label']}")
         server.train(options.epochs)
-        time.sleep(10)
-        server.tell("10 s later")
+        time.sleep(RunLimits().idle + 5)
+        server.tell(f"{RunLimits().idle + 5:.0f} s later")
     return 0
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 
+AUGMENTATION_NAMES = ("none", "affine", "shift", "digits")  # learn/augment.py has a function for each
 LETTERS = tuple("ABCDEFGHIKLMNOPQRSTUVWXY")  # J and Z are movements, which a still picture cannot show
 
 
@@ -43,7 +44,7 @@ class Recipe:
     schedule: str = "constant"  # constant, onecycle, cosine, linear: see learn/run.py
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    augment: str = "none"  # a key of augment.AUGMENTATIONS
+    augment: str = "none"  # one of AUGMENTATION_NAMES
     average: float = 0.0  # decay per step of the moving average of the weights; 0: none
     validation_share: float = 0.2  # of the training data, set aside to watch over-fitting
     share: float = 1.0  # of what is left, used: less trains faster and worse

@@ -3,8 +3,7 @@
 from demo.limits import RunLimits
 from demo.training import zero
 from demo.training.settings import OPTIMIZERS, SCHEDULES, networks
-from train.learn.augment import AUGMENTATIONS
-from train.task import TASKS
+from train.task import AUGMENTATION_NAMES, TASKS
 
 OF_A_RECIPE = ("explanation", "network", "epochs", "batch_size", "learning_rate", "optimizer", "schedule", "augment",
                "share", "seed")  # fmt: skip
@@ -27,7 +26,7 @@ def choices(limits: RunLimits) -> dict:
         },
         "optimizers": OPTIMIZERS,
         "schedules": SCHEDULES,
-        "augmentations": list(AUGMENTATIONS),
+        "augmentations": AUGMENTATION_NAMES,
         "gpu": zero.HERE,
         "limits": {name: getattr(limits, name) for name in OF_THE_LIMITS},
     }

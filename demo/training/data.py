@@ -1,6 +1,5 @@
 """Training images for the page, kept ready: a run must start within a second or so."""
 
-import asyncio
 import logging
 import threading
 import time
@@ -8,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
 
-from demo.wire import NotReady
+from demo.errors import NotReady
 from train.data.images import Splits
 from train.data.splits import load_splits
 from train.task import Recipe, Task, UsageError
@@ -39,9 +38,25 @@ class Shelf:
             except NotYet:
                 continue
 
-    async def await_splits(self, task: Task, recipe: Recipe) -> Splits:
-        """The task's splits, waited for without a thread. Raises NotReady if the data is not to be had."""
-        return await asyncio.shield(asyncio.wrap_future(self._coming(task, recipe)))
+    def count(self, task: Task) -> Future:
+        """How many images of a task there are: {"train", "validation", "rendered"}, or NotReady."""
+        counted = Future()
+
+        def count(coming: Future) -> None:
+            if error := coming.exception():
+                counted.set_exception(error)
+                return
+            splits = coming.result()
+            about = {"train": len(splits.train), "validation": len(splits.validation), "rendered": splits.rendered}
+            counted.set_result(about)
+
+        self._coming(task, task.recipe("best")).add_done_callback(count)
+        return counted
+
+    @property
+    def loading(self) -> bool:
+        """Whether some are on their way."""
+        return any(not coming.done() for _, coming, _ in tuple(self._kept.values()))
 
     def _coming(self, task: Task, recipe: Recipe) -> Future:
         wanted = (recipe.validation_share, recipe.share)

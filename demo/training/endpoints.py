@@ -1,10 +1,7 @@
 """Plain routes of the training tab, and the named `/train`: a run is a stream of events."""
 
-import importlib
-import sys
 import time
 from collections.abc import AsyncIterator
-from types import ModuleType
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
@@ -12,23 +9,17 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from demo.engine import gr
 from demo.host import UNHEARD, host_of, visitor_of
 from demo.training import zero
+from demo.training.both import try_both
+from demo.training.choices import choices
+from demo.training.follow import follow, lines
+from demo.training.runner import Training
+from demo.training.settings import task_of
+from demo.training.workshop import close, keep_onnx, limits, slots, store, trainers
 from demo.turns import Turn
-from demo.wire import BadRequest, answered, body_of, parse, sentence
+from demo.wire import BadRequest, NotReady, answered, body_of, parse, sentence
 from train.task import UsageError
 
-_opening = Turn(200)
-
-
-async def opened() -> ModuleType:
-    """demo.training.workshop, and torch with it: loaded when first wanted, in a thread, for readers go on meanwhile."""
-    return await _opening.take(importlib.import_module, "demo.training.workshop")
-
-
-def close() -> None:
-    """Ends all runs, when the server ends."""
-    # it may be only half loaded yet
-    if slots := getattr(sys.modules.get("demo.training.workshop"), "slots", None):
-        slots.close()
+__all__ = ["api", "close", "routes"]
 
 
 def routes(app: FastAPI) -> None:
@@ -39,29 +30,28 @@ def routes(app: FastAPI) -> None:
     @answered
     async def run(request: Request) -> StreamingResponse:
         """Starts a run and streams its events, one JSON object a line. It goes on when the connection drops."""
-        wire, shop = parse(await body_of(request, host.limits.body)), await opened()
+        wire = parse(await body_of(request, host.limits.body))
         pace = wire.pop("pace", "run")
-        training = shop.Training(shop.read_settings(wire, shop.limits), shop.limits, visitor_of(request.scope))
+        training = Training(await trainers.ask("settings", wire, limits), limits, visitor_of(request.scope))
         if zero.HERE:
             training.asked = gr.Request(request), app.get_blocks()
         training.steer(pace)
-        shop.slots.check(training.visitor)
-        return _stream(shop, training)
+        slots.check(training.visitor)
+        return _stream(training)
 
     @app.get("/train/run", include_in_schema=False)
     @answered
     async def again(run: str = "") -> StreamingResponse:
         """The events of a run from its start, for a page that was reloaded or whose connection dropped."""
-        shop = await opened()
-        return _stream(shop, shop.slots.find(run, ended=True), enter=False)
+        return _stream(slots.find(run, ended=True), enter=False)
 
     @app.post("/train/steer", include_in_schema=False)
     @answered
     async def steer(request: Request) -> JSONResponse:
-        wire, shop = parse(await body_of(request, host.limits.body)), await opened()
-        training = shop.slots.find(str(wire.get("run")))
+        wire = parse(await body_of(request, host.limits.body))
+        training = slots.find(str(wire.get("run")))
         if wire.get("do") == "stop":
-            shop.slots.leave(training, "stop")
+            slots.leave(training, "stop")
         else:
             training.steer(wire.get("do"))
         return JSONResponse({"state": training.state})
@@ -69,58 +59,43 @@ def routes(app: FastAPI) -> None:
     @app.post("/train/layers", include_in_schema=False)
     @answered
     async def table(request: Request) -> JSONResponse:
-        wire, shop = parse(await body_of(request, host.limits.body)), await opened()
-        task, network = shop.task_of(wire), wire.get("network")
-        if network not in shop.networks(task):
-            raise BadRequest("There is no such network.", code="settings.no_network")
-        options = shop.read_options(task, wire.get("options", {})) if network == "custom" else {}
-        answer = shop.layer_table(task, network, options, shop.limits)
-        if wire.get("gpu"):
-            answer["gpu_seconds"] = shop.read_settings(wire, shop.limits).gpu_seconds
-        return JSONResponse(answer)
+        wire = parse(await body_of(request, host.limits.body))
+        return JSONResponse(await trainers.ask("layers", wire, limits))
 
     @app.get("/train/choices", include_in_schema=False)
     async def offered() -> JSONResponse:
         """What the form offers, and the limits."""
-        shop = await opened()
-        return JSONResponse(shop.choices(shop.limits))
+        trainers.get_ready()  # for whoever looks at the form will train
+        return JSONResponse(choices(limits))
 
     @app.get("/train/line", include_in_schema=False)
     async def line() -> JSONResponse:
         """How many runs train now, and how many wait."""
-        shop = await opened()
-        return JSONResponse({"training": shop.slots.busy, "waiting": shop.slots.waiting})
+        return JSONResponse({"training": slots.busy, "waiting": slots.waiting})
 
     @app.get("/train/data", include_in_schema=False)
     @answered
     async def data(task: str = "mnist") -> JSONResponse:
         """How many images there are of a task; the tab asks when it opens, so what a run needs is made ready."""
-        shop = await opened()
-        shop.get_ready()
-        wanted = shop.task_of({"task": task})
         try:
-            splits = await shop.shelf.await_splits(wanted, wanted.recipe("best"))
-        except UsageError as error:  # an answer to the question that was asked
+            return JSONResponse(await trainers.ask("images", task_of({"task": task})))
+        except NotReady as error:  # an answer to the question that was asked
             return JSONResponse({"error": sentence(error), "code": error.message.code, "values": error.message.values})
-        about = {"train": len(splits.train), "validation": len(splits.validation), "rendered": splits.rendered}
-        return JSONResponse(about)
 
     @app.post("/train/try", include_in_schema=False)
     @answered
     async def own_drawing(request: Request, run: str = "") -> JSONResponse:
-        body, shop = await body_of(request, host.limits.picture), await opened()
-        work = shop.try_both, shop.store, run, body
-        return JSONResponse(await host.pictures.take(*work, gone=request.is_disconnected))
+        body = await body_of(request, host.limits.picture)
+        return JSONResponse(await try_both(store, trainers, host.pictures, run, body, request.is_disconnected))
 
     @app.get("/train/keep", include_in_schema=False)
     @answered
     async def keep(run: str = "", form: str = "safetensors") -> FileResponse:
-        shop = await opened()
-        path = shop.store.path(run)
+        path = store.path(run)
         if form not in ("safetensors", "onnx"):
             raise BadRequest("A network can be kept as safetensors or as onnx.", code="keep.form")
         if form == "onnx":
-            await files.take(shop.keep_onnx, run)
+            await files.take(keep_onnx, run)
             path = path.with_suffix(".onnx")
         return FileResponse(path, media_type="application/octet-stream", filename=f"run-{run}.{form}")
 
@@ -141,17 +116,16 @@ def api(app: gr.Server) -> None:
         Returns:
             JSON objects whose "kind" says what they tell: run, line, state, point, epoch, and at last end.
         """
-        shop = await opened()
         try:
-            wanted = shop.read_settings(settings, shop.limits)
-            training = shop.Training(wanted, shop.limits, visitor_of(request.request.scope))
+            wanted = await trainers.ask("settings", settings, limits)
+            training = Training(wanted, limits, visitor_of(request.request.scope))
             if zero.HERE:
                 training.asked = request, app.get_blocks()
-            shop.slots.check(training.visitor)
+            slots.check(training.visitor)
         except UsageError as error:
             raise gr.Error(sentence(error), print_exception=False) from None
         heard = time.monotonic()
-        async for event in shop.follow(shop.slots, training):
+        async for event in follow(slots, training):
             if request.session_hash in host.listening:
                 heard = time.monotonic()
             elif time.monotonic() - heard > UNHEARD:
@@ -160,8 +134,8 @@ def api(app: gr.Server) -> None:
                 yield event
 
 
-def _stream(shop: ModuleType, training, enter: bool = True) -> StreamingResponse:
+def _stream(training, enter: bool = True) -> StreamingResponse:
     # a proxy must not save the stream up, nor a compressor
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Content-Encoding": "identity"}
-    events = shop.follow(shop.slots, training, enter=enter, stays=True)
-    return StreamingResponse(shop.lines(events), media_type="application/x-ndjson", headers=headers)
+    events = follow(slots, training, enter=enter, stays=True)
+    return StreamingResponse(lines(events), media_type="application/x-ndjson", headers=headers)

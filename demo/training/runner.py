@@ -1,16 +1,17 @@
 """One training on a shared host: steered and followed from outside, and with an end that always comes.
 
-A training runs in a thread of its own. It ends at its recipe's end, when stopped, at its deadline, and when nobody has
-followed it for a while. Whatever its end, the network keeps what it has learned.
+A training runs in a thread of its own, in a process that has torch; one in the server stands for it, tells its events
+(retell.py) and passes on how it is steered. It ends at its recipe's end, when stopped, at its deadline, and when nobody
+has followed it for a while. Whatever its end, the network keeps what it has learned.
 """
 
 import secrets
 import threading
 import time
 
+from demo.errors import BadRequest
 from demo.limits import RunLimits
 from demo.training.settings import Settings
-from demo.wire import BadRequest
 
 
 class Ended(Exception):
@@ -36,7 +37,7 @@ class Training:
         self.best: float | None = None  # validation accuracy after an epoch, 0..1
         self.estimate: float | None = None  # of it, between epochs
         self.asked: tuple | None = None  # on a ZeroGPU Space: Gradio's request and blocks, for its quota
-        self._wish = "run"  # or pause, step
+        self._wish, self._wishes = "run", 0  # or pause, step; and how often something was wished
         self._end = ""  # why it shall end: stop, gone, deadline
         self._wake = threading.Condition()
         self._resumed = 0.0  # when the clock last started
@@ -54,7 +55,7 @@ class Training:
         if wish in ("pause", "step") and self.settings.gpu_seconds:
             raise BadRequest("A run on the GPU does not wait: its seconds are counted.", code="run.gpu_pause")
         with self._wake:
-            self._wish = wish
+            self._wish, self._wishes = wish, self._wishes + 1
             self._wake.notify_all()
 
     def end(self, why: str) -> None:
@@ -77,9 +78,31 @@ class Training:
 
     def left(self) -> float:
         """Seconds for which it will still hold its slot, as far as can be told: at most what the host allows."""
-        most = max(0.0, self.limits.seconds - self.clock())
-        point = next((event for event in reversed(self.events) if event["kind"] == "point"), None)
+        most, point = max(0.0, self.limits.seconds - self.clock()), self._last_point()
         return min(most, point["left"]) if point else most
+
+    @property
+    def came_to(self) -> float:
+        """The epochs that it has trained, as its last point tells."""
+        point = self._last_point()
+        return point["at"] if point else 0.0
+
+    def _last_point(self) -> dict | None:
+        return next((event for event in reversed(self.events) if event["kind"] == "point"), None)
+
+    @property
+    def order(self) -> tuple[int, str, str, bool]:
+        """All that was asked of it from outside, for the one in another process that does the work."""
+        return self._wishes, self._wish, self._end, self.awaited
+
+    def obey(self, order: tuple[int, str, str, bool]) -> None:
+        """Does what was asked of the one that stands for it elsewhere."""
+        wishes, wish, end, self.awaited = order
+        if end:
+            self.end(end)
+        elif wishes != self._wishes:
+            self.steer(wish)
+            self._wishes = wishes
 
     # ---- from its own thread
 
@@ -137,9 +160,15 @@ class Training:
         self.check()
         return single
 
-    def finish(self, state: str, message: str = "", kept: bool = False, epochs: float = 0.0) -> None:
-        """Says its last words: finished, stopped or failed, and whether its network can be used."""
+    def finish(
+        self, state: str, message: str = "", kept: bool = False, epochs: float = 0.0, seconds: float | None = None
+    ) -> None:
+        """Says its last words: finished, stopped or failed, and whether its network can be used.
+
+        `seconds` are those of its clock, where another process knows better.
+        """
         self.stop_clock()
+        self.seconds = self.seconds if seconds is None else seconds
         self.say("end", state=state, message=str(message), code=getattr(message, "code", ""),
                  values=getattr(message, "values", {}), why=self._end, kept=kept, best=self.best,
                  estimate=self.estimate, seconds=round(self.seconds, 2), epochs=round(epochs, 4))  # fmt: skip

@@ -3,15 +3,10 @@
 import math
 from dataclasses import dataclass
 
-import torch
-
+from demo.errors import BadRequest
 from demo.limits import RunLimits
 from demo.training import zero
-from demo.wire import BadRequest
-from train.learn.augment import AUGMENTATIONS
-from train.learn.layer_table import layers
-from train.learn.networks import build, parameter_count
-from train.task import TASKS, Recipe, Task, UsageError
+from train.task import AUGMENTATION_NAMES, TASKS, Recipe, Task, UsageError
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "linear", "cosine", "onecycle")
@@ -56,7 +51,7 @@ def read_settings(wire: dict, limits: RunLimits) -> Settings:
         learning_rate=_real(wire, "learning_rate", preset.learning_rate, 0, 10),
         optimizer=_one_of(wire, "optimizer", preset.optimizer, OPTIMIZERS),
         schedule=_one_of(wire, "schedule", preset.schedule, SCHEDULES),
-        augment=_one_of(wire, "augment", preset.augment, tuple(AUGMENTATIONS)),
+        augment=_one_of(wire, "augment", preset.augment, AUGMENTATION_NAMES),
         share=_real(wire, "share", preset.share, 0, 1),
         compile=False,  # compiling takes longer than the whole run
     )
@@ -101,11 +96,29 @@ def read_options(task: Task, wire: dict) -> dict:
     return {"classes": len(task.labels), **{name: _integers(value) for name, value in wire.items()}}
 
 
+def read_layers(wire: dict, limits: RunLimits) -> dict:
+    """The layers of the network in a JSON object, as `layer_table` has them; with "gpu", also what a run would ask.
+
+    Keys: task, network, options; those of `read_settings` with gpu. Raises UsageError.
+    """
+    task, network = task_of(wire), wire.get("network")
+    if network not in networks(task):
+        raise BadRequest("There is no such network.", code="settings.no_network")
+    options = read_options(task, wire.get("options", {})) if network == "custom" else {}
+    table = layer_table(task, network, options, limits)
+    return table | ({"gpu_seconds": read_settings(wire, limits).gpu_seconds} if wire.get("gpu") else {})
+
+
 def layer_table(task: Task, network: str, options: dict, limits: RunLimits) -> dict:
     """The network's layers as train.learn.layer_table has them, with parameters and multiplications in all.
 
     Raises UsageError for a network that cannot be or that is too large for this host.
     """
+    import torch  # only now: the server asks the process that trains, and has no torch itself
+
+    from train.learn.layer_table import layers
+    from train.learn.networks import build, parameter_count
+
     try:
         with torch.device("meta"):  # shapes without numbers: costs nothing, however large
             model = build(network, **options)

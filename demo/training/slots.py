@@ -1,21 +1,14 @@
 """The slots in which trainings run on a shared host, and the line before them."""
 
-import atexit
-import contextlib
-import ctypes
-import gc
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 
+from demo.errors import BadRequest, TooMany
 from demo.limits import RunLimits
 from demo.training.runner import Training
 from demo.turns import Busy
-from demo.wire import BadRequest, TooMany
-
-NICENESS = 5  # readers go first
 
 
 class Slots:
@@ -32,9 +25,6 @@ class Slots:
         self._running: dict[str, Training] = {}
         self._over: deque[tuple[float, Training]] = deque(maxlen=limits.kept)  # with when they ended
         self._lock = threading.Lock()
-        # what the server is made of stays: to search it for garbage after each run would take a quarter of a second
-        gc.freeze()
-        atexit.register(gc.unfreeze)  # at the end of the program all goes
 
     def enter(self, training: Training) -> None:
         """Starts it, or puts it in line. Raises Busy when the line is too long, TooMany when it is one's own."""
@@ -136,8 +126,6 @@ class Slots:
             training.awaited = training is not self._line[-1]
 
     def _run(self, training: Training) -> None:
-        with contextlib.suppress(AttributeError, OSError):  # on Linux niceness is a thread's own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
             self._work(training)
         finally:
@@ -146,12 +134,4 @@ class Slots:
                 training.thin()
                 self._over.append((time.monotonic(), training))
                 self._advance()
-            give_memory_back()
             training.ended.set()
-
-
-def give_memory_back() -> None:
-    """Returns freed memory to the system: Python would keep what refers to itself, and glibc what is free."""
-    gc.collect()
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

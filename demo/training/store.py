@@ -1,16 +1,12 @@
 """Networks that were trained in the page: kept on disk for a while, never in place of the shipped ones."""
 
+import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
-from torch import nn
-
-from demo.wire import BadRequest
-from train.learn import checkpoint
-from train.learn.checkpoint import Metadata
+from demo.errors import BadRequest
 
 
 class Store:
@@ -22,20 +18,18 @@ class Store:
         self._kept: dict[str, int] = {}  # run -> bytes, oldest first
         self._lock = threading.Lock()
 
-    def keep(self, run: str, model: nn.Module, metadata: Metadata) -> None:
-        """Write the network of a run; another one of the same run is replaced."""
-        self._write(run, lambda path: checkpoint.save(path, model, metadata))
-
-    def keep_file(self, run: str, data: bytes) -> None:
-        """As `keep`, for a network that is a checkpoint's bytes already."""
-        self._write(run, lambda path: checkpoint.write(path, data))
-
-    def _write(self, run: str, write: Callable[[Path], None]) -> None:
+    def keep(self, run: str, data: bytes) -> None:
+        """Write the network of a run, a checkpoint's bytes; another one of the same run is replaced. Raises OSError."""
         with self._lock:
             if self._folder is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="digits-and-signs-runs-"))
             path = self._folder / f"{run}.safetensors"
-            write(path)
+            part = path.with_suffix(".part")
+            try:
+                part.write_bytes(data)
+                os.replace(part, path)  # whoever reads it reads the old one or the new one
+            finally:
+                part.unlink(missing_ok=True)
             self._kept.pop(run, None)
             self._kept[run] = path.stat().st_size
             while len(self._kept) > self.most_runs or sum(self._kept.values()) > self.most_bytes:

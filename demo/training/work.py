@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
+from torch import nn
 
+from demo.errors import message_of
 from demo.training.fitting import Pace, epoch_seconds, fits_surely, fitted
 from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
-from demo.training.store import Store
-from demo.wire import message_of
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan
-from train.learn.checkpoint import CheckpointError
+from train.learn.checkpoint import Metadata
 from train.learn.finish import about, finish
 from train.learn.fit import Epoch, Event, Step, TrainingStopped, fit, judge, scores_of
 from train.learn.run import Run
@@ -62,12 +62,15 @@ class Glimpse:
         return loss, sum(measure.correct for _, measure in self.last) / count
 
 
+Keep = Callable[[nn.Module, Metadata], None]
+
+
 def train(
-    training: Training, load: Callable[..., Splits], plan: Plan, store: Store, keep_every: float = math.inf
+    training: Training, load: Callable[..., Splits], plan: Plan, keep: Keep, keep_every: float = math.inf
 ) -> None:
     """The whole of a training, in the thread that calls. What goes wrong is said in the events, never raised.
 
-    The network is kept at the end; also after so many seconds, again and again, where it may be cut off before.
+    `keep` is given the network at the end, and every `keep_every` seconds, for the process may be cut off.
     """
     settings = training.settings
     state, message, run, splits = "finished", "", None, None
@@ -84,7 +87,7 @@ def train(
         training.enter("training")
         with _interruptible(run, training.check):
             for _ in _every(keep_every, _watched(training, run, splits)):
-                _keep(training, run, splits, store)
+                _keep(training, run, splits, keep)
     except Ended:
         state = "stopped"
     except (UsageError, TrainingStopped) as error:
@@ -97,14 +100,8 @@ def train(
     if run is None or not run.steps_done:
         training.finish(state, message)
         return
-    kept, epochs = True, _epochs(run, splits)
-    try:
-        _keep(training, run, splits, store)
-    except (OSError, CheckpointError):
-        log.exception("a trained network could not be kept")
-        full = Message("The network could not be kept: the server's disk is full.", code="run.disk")
-        kept, message = False, message or full
-    training.finish(state, message, kept, epochs)
+    _keep(training, run, splits, keep)
+    training.finish(state, message, True, _epochs(run, splits))
 
 
 def _fit_into_time(training: Training, splits: Splits, load: Callable[..., Splits], plan: Plan, fuse: bool) -> Splits:
@@ -125,11 +122,11 @@ def _fit_into_time(training: Training, splits: Splits, load: Callable[..., Split
     return splits if recipe.share == settings.recipe.share else load(settings.task, recipe, training.check)
 
 
-def _keep(training: Training, run: Run, splits: Splits, store: Store) -> None:
+def _keep(training: Training, run: Run, splits: Splits, keep: Keep) -> None:
     """Keep the network with a temperature as shipped ones get it, but of some validation images: it is quick."""
     notes = {"trained_in": "the training tab", "validation_accuracy": training.best or training.estimate}
     metadata = about(run, splits, notes=notes | {"ended": training.why or "finished"})
-    finish(run, splits, metadata, lambda metadata: store.keep(training.id, run.result, metadata), few=CALIBRATED)
+    finish(run, splits, metadata, lambda metadata: keep(run.result, metadata), few=CALIBRATED)
 
 
 def _epochs(run: Run, splits: Splits) -> float:

@@ -1,7 +1,4 @@
-"""What trains on this server: its limits, slots, images and kept networks.
-
-This module loads torch, which takes seconds and hundreds of megabytes: `endpoints` opens it when first wanted.
-"""
+"""What trains on this server: its limits, slots, processes and kept networks. None of it loads torch."""
 
 import atexit
 import logging
@@ -9,38 +6,26 @@ import os
 import subprocess
 import sys
 
+from demo.errors import NotReady
 from demo.limits import RunLimits
-from demo.training import zero
-from demo.training.both import try_both
-from demo.training.choices import choices
-from demo.training.data import Shelf
-from demo.training.follow import follow, lines
+from demo.training.lent import parts_from_there
+from demo.training.retell import retell
 from demo.training.runner import Training
-from demo.training.settings import layer_table, networks, read_options, read_settings, task_of
 from demo.training.slots import Slots
 from demo.training.store import Store
-from demo.training.work import train
-from demo.wire import NotReady
-from train.fast.library import ready
-from train.fast.machine import plan
-
-__all__ = ["Training", "choices", "follow", "get_ready", "keep_onnx", "layer_table", "limits", "lines",
-           "networks", "read_options", "read_settings", "shelf", "slots", "store", "task_of", "try_both"]  # fmt: skip
+from demo.training.trainers import Trainers
 
 log = logging.getLogger(__name__)
 EXPORTED = 120  # seconds that an export may take
 limits = RunLimits()
 store = Store(limits.kept, limits.kept_bytes)
-shelf = Shelf()
-chosen = plan("cpu" if zero.HERE else "auto")  # there, `spaces` tells this process of a GPU that it does not have
+trainers = Trainers(limits.idle)
 
 
 def work(training: Training) -> None:
-    """A run, here or on the GPU that a Space lends."""
-    if training.settings.gpu_seconds:
-        zero.train_there(training, store)
-    else:
-        train(training, shelf.splits, chosen, store)
+    """A run, in a process of its own or on the GPU that a Space lends."""
+    lent = training.settings.gpu_seconds
+    retell(training, store, parts_from_there(training) if lent else trainers.run(training))
 
 
 slots = Slots(limits, work)
@@ -48,15 +33,10 @@ slots = Slots(limits, work)
 
 @atexit.register
 def close() -> None:
-    """A thread that computes while Python ends would crash it; and nothing stays on the disk."""
+    """No process outlives this one, and nothing stays on the disk."""
     slots.close()
+    trainers.close()
     store.clear()
-
-
-def get_ready() -> None:
-    """Compiles what training uses, once and meanwhile: it takes some seconds, which a first run need not wait for."""
-    if chosen.device == "cpu":
-        ready()
 
 
 def keep_onnx(run: str) -> None:

@@ -202,6 +202,57 @@ CROWDS = [
           ENDINGS + "test_a_signal_stops_a_run_between_two_steps_and_keeps_it"),
 ]  # fmt: skip
 
+PROCESS = "test_training_process.py::"
+PROCESSES = [
+    Fault("a process that trains crashes", "demo/training/trainers.py", "if self.gone and self._parts.empty():",
+          "if False:", PROCESS + "test_a_run_whose_process_crashes_says_so_and_keeps_what_had_come_from_it"),
+    Fault("a process that trains is killed, and all that it had learned is lost", "demo/training/child.py",
+          "keep_every=KEPT_EVERY", 'keep_every=float("inf")',
+          PROCESS + "test_a_process_that_is_killed_takes_nothing_else_along"),
+    Fault("two trainings in one process, that end together", "demo/training/trainers.py",
+          "or ([] if training else self._all)", "or self._all",
+          PROCESS + "test_a_process_that_is_killed_takes_nothing_else_along"),
+    Fault("a process that trains cannot be started", "demo/training/trainers.py",
+          "        except OSError:\n            log", "        except KeyError:\n            log",
+          PROCESS + "test_a_process_that_cannot_start_is_said"),
+    Fault("a process that ends before it could train", "demo/training/trainers.py",
+          "DIED if self._ready else UNSTARTED", "DIED", PROCESS + "test_a_process_that_cannot_start_is_said"),
+    Fault("a training that computes and hears nothing", "demo/training/trainers.py", "if time.monotonic() > ends:",
+          "if False:", PROCESS + "test_a_run_that_nothing_ends_is_ended_with_its_process"),
+    Fault("a training beyond its deadline that does not know it", "demo/training/trainers.py",
+          "or training.clock() > training.limits.seconds:", "or False:",
+          PROCESS + "test_a_run_beyond_its_deadline_is_ended_with_its_process"),
+    Fault("a process that trains hangs", "demo/training/trainers.py", "now - self.heard > HUNG", "False",
+          PROCESS + "test_a_process_that_gives_no_sign_of_life_is_ended"),
+    Fault("a question to a process that hangs", "demo/training/trainers.py",
+          "            trainer.check()", "            pass",
+          PROCESS + "test_a_question_to_a_process_that_hangs_gets_an_answer"),
+    Fault("a process that does not listen holds up the server", "demo/training/trainers.py",
+          'self._words.put(("ask", number, name, *arguments))',
+          'pickle.dump(("ask", number, name, *arguments), self.process.stdin)',
+          PROCESS + "test_a_process_that_does_not_listen_holds_up_nobody"),
+    Fault("a process that trains outlives the server", "demo/training/child.py",
+          "finally:  # the server is gone, or lets this process go\n            leave()",
+          "finally:\n            pass", PROCESS + "test_no_process_outlives_the_server"),
+    Fault("Ctrl-C ends the process that trains before its run is kept", "demo/training/child.py",
+          "signal.signal(signal.SIGINT, signal.SIG_IGN)", "pass", PROCESS + "test_ctrl_c_is_the_servers_to_hear"),
+    Fault("memory that is held for nobody's next training", "demo/training/trainers.py",
+          "if time.monotonic() - each.idle_since() > self._idle:", "if False:",
+          PROCESS + "test_one_that_nobody_uses_is_let_go_and_ends"),
+    Fault("a process is let go in the midst of a run", "demo/training/trainers.py",
+          "if self.training or self._asks or self._busy else self.used", "if False else self.used",
+          PROCESS + "test_one_that_nobody_uses_is_let_go_and_ends"),
+    Fault("the server loads torch to read with a visitor's own network, and keeps it", "demo/training/both.py",
+          "if has_graphs(about):", "if True:", PROCESS + "test_the_server_has_no_torch_after_a_training"),
+    Fault("who has left holds the slot until a process is ready", "demo/training/trainers.py",
+          "if told is None and training.why:", "if False:",
+          PROCESS + "test_who_leaves_before_the_process_is_ready_frees_the_slot_at_once"),
+    Fault("a lost order: a second single step", "demo/training/runner.py", "self._wishes + 1", "self._wishes",
+          PROCESS + "test_it_is_paused_stepped_and_stopped_from_here"),
+    Fault("the disk is full when a network comes", "demo/training/retell.py", "except OSError:", "except KeyError:",
+          PROCESS + "test_a_full_disk_is_said_when_the_network_comes"),
+]  # fmt: skip
+
 WIRE = [
     Fault("NaN in JSON", "demo/wire.py", "json.loads(body, parse_constant=refuse)", "json.loads(body)",
           "test_draw_routes.py::test_what_is_no_drawing_is_refused_in_plain_words"),
@@ -512,4 +563,4 @@ START = [
           LIBRARY + "test_maps_that_cpp_would_misread_are_refused"),
 ]  # fmt: skip
 
-FAULTS = [*FILES, *DOOR, *CROWDS, *WIRE, *PICTURES, *DATA, *CHECKPOINTS, *COMMAND_LINE, *START]
+FAULTS = [*FILES, *DOOR, *CROWDS, *PROCESSES, *WIRE, *PICTURES, *DATA, *CHECKPOINTS, *COMMAND_LINE, *START]

@@ -108,35 +108,43 @@ def connected(mask: np.ndarray) -> tuple[np.ndarray, list[Piece]]:
     changes = np.flatnonzero(flat[1:] != flat[:-1])
     starts, ends = changes[::2], changes[1::2]
     rows = starts // (width + 1)
-    lefts, rights = (starts - rows * (width + 1)).tolist(), (ends - rows * (width + 1)).tolist()
-    rows = rows.tolist()
-    parent = list(range(len(rows)))
-
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = run = parent[parent[run]]
-        return run
-
-    above = 0
-    for run, row in enumerate(rows):
-        while rows[above] < row - 1 or (rows[above] == row - 1 and rights[above] < lefts[run]):
-            above += 1
-        other = above
-        while other < run and rows[other] == row - 1 and lefts[other] <= rights[run]:
-            parent[root(run)] = root(other)
-            other += 1
-    pieces: dict[int, Piece] = {}
-    of_run = []
-    for run, row in enumerate(rows):
-        left, right, first = lefts[run], rights[run], root(run)
-        piece = pieces.setdefault(first, Piece(left, row, right, row + 1, 0, [len(pieces) + 1]))
-        piece.left, piece.right, piece.bottom = min(piece.left, left), max(piece.right, right), row + 1
-        piece.area += right - left
-        of_run.append(piece.labels[0])
+    lefts, rights = starts - rows * (width + 1), ends - rows * (width + 1)
+    first_runs = np.array(_first_runs(rows.tolist(), lefts.tolist(), rights.tolist()), int)
+    firsts, of_run = np.unique(first_runs, return_inverse=True)
+    count = len(firsts)
+    left, right, bottom = np.full(count, width), np.zeros(count, int), np.zeros(count, int)
+    np.minimum.at(left, of_run, lefts)
+    np.maximum.at(right, of_run, rights)
+    np.maximum.at(bottom, of_run, rows + 1)
+    area = np.bincount(of_run, ends - starts, count).astype(int)
+    edges = zip(*(each.tolist() for each in (left, rows[firsts], right, bottom, area)), strict=True)
+    pieces = [Piece(*edge, [label]) for label, edge in enumerate(edges, 1)]
     labels = mask.astype(np.int32)
     if len(pieces) > 1:
-        labels[mask] = np.repeat(of_run, ends - starts)
-    return labels, list(pieces.values())
+        labels[mask] = np.repeat(of_run + 1, ends - starts)
+    return labels, pieces
+
+
+def _first_runs(rows: list[int], lefts: list[int], rights: list[int]) -> list[int]:
+    """For each run the first one of its piece. Run i covers lefts[i]:rights[i] of rows[i]; all in reading order."""
+    parent, above = list(range(len(rows))), 0
+    for run, row in enumerate(rows):
+        left, right, root = lefts[run], rights[run], run
+        while rows[above] < row - 1 or (rows[above] == row - 1 and rights[above] < left):
+            above += 1
+        other = above
+        while rows[other] < row and lefts[other] <= right:
+            first = other
+            while parent[first] != first:
+                first = parent[first]
+            if first < root:
+                parent[root] = root = first
+            else:
+                parent[first] = root
+            other += 1
+    for run, before in enumerate(parent):  # what stands before it is a first one already
+        parent[run] = parent[before]
+    return parent
 
 
 def without_dirt(pieces: list[Piece], shape: tuple[int, int], from_photo: bool) -> list[Piece]:

@@ -123,6 +123,11 @@ def ready() -> bool:
         return False
 
 
+def compiling() -> bool:
+    """Whether `ready` has begun to compile, and it is not done yet."""
+    return _background is not None and _background.is_alive()
+
+
 _one_at_a_time, _starting = threading.Lock(), threading.Lock()
 _background: threading.Thread | None = None
 

@@ -7,6 +7,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from train.task import AUGMENTATION_NAMES
+
 Augmentation = Callable[[Tensor, Generator | None], Tensor]
 
 
@@ -101,4 +103,4 @@ def _spread(images: Tensor) -> Tensor:
     return high
 
 
-AUGMENTATIONS: dict[str, Augmentation] = {"none": none, "affine": affine, "shift": shift, "digits": digits}
+AUGMENTATIONS: dict[str, Augmentation] = dict(zip(AUGMENTATION_NAMES, (none, affine, shift, digits), strict=True))

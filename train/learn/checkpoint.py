@@ -30,7 +30,7 @@ from train.learn.networks import build
 from train.task import UsageError
 
 __all__ = ["FOLDER", "CheckpointError", "Metadata", "check_destination", "default_path", "load", "load_training",
-           "read_metadata", "save", "write"]  # fmt: skip
+           "packed", "read_metadata", "save", "write"]  # fmt: skip
 FORGOTTEN = 3600  # seconds after which a temporary file is nobody's, whatever process has its number now
 _numbers = itertools.count()
 
@@ -51,12 +51,19 @@ def save(
         training: tensors that let an unfinished run go on, kept beside the weights.
         half: keep the weights as float16, in half the space; they are float32 again when loaded.
     """
+    write(Path(path), packed(model, metadata, training, half=half))
+
+
+def packed(
+    model: nn.Module, metadata: Metadata, training: dict[str, Tensor] | None = None, *, half: bool = False
+) -> bytes:
+    """The checkpoint that `save` writes, as bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     if half:
         tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     tensors |= {EXTRA + name: tensor.detach().cpu().contiguous() for name, tensor in (training or {}).items()}
     tensors = {name: tensor.clone() for name, tensor in tensors.items()}  # shared memory is refused otherwise
-    write(Path(path), serialise(tensors, {"format": FORMAT, "about": json.dumps(asdict(metadata))}))
+    return serialise(tensors, {"format": FORMAT, "about": json.dumps(asdict(metadata))})
 
 
 def write(path: Path, data: bytes) -> None:
