@@ -11,8 +11,9 @@ from train.hands.boxes import iou
 from train.hands.camera import photographed
 from train.hands.eyes import Eyes
 from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, find, find_many
+from train.hands.finder_loss import first_loss, generalised_iou, second_loss
 from train.hands.finder_network import HandFinder, boxes_of, closer_boxes_of
-from train.hands.fit_finder import first_loss, generalised_iou, main, second_loss
+from train.hands.fit_finder import main
 from train.hands.networks import HandBackbone
 from train.hands.no_hands import KEPT, KINDS, no_hand
 from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources

@@ -3,7 +3,7 @@
 The files follow the data, and each imports only from those before it; so do the wings, which are folders.
 
 Read in this order: task, data, lesson, fast, learn, answer, inside, commands, digits, hands, predict, evaluate,
-export, render, benchmark, options, progress, photo_network, __main__.
+export, render, benchmark, options, progress, photo_head, __main__.
 """
 
 import os

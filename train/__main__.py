@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_options(options)
     with lasting_output():
         if options.photos:
-            from train.photo_network import train_photos
+            from train.photo_head import train_photos
 
             return train_photos(options)
         with join(options.device) as (workers, device):

@@ -432,7 +432,7 @@ COMMAND_LINE = [
           COMMANDS + "test_training_says_what_is_wrong_before_it_begins"),
     Fault("--strokes for signs", "train/__main__.py", 'if options.strokes and task.name != "mnist":', "if False:",
           COMMANDS + "test_training_says_what_is_wrong_before_it_begins"),
-    Fault("--photos with what they do not heed", "train/photo_network.py", "    if unheeded:\n", "    if False:\n",
+    Fault("--photos with what they do not heed", "train/photo_head.py", "    if unheeded:\n", "    if False:\n",
           COMMANDS + "test_training_says_what_is_wrong_before_it_begins"),
     Fault("predict with the hand finder's checkpoint", "train/predict.py", 'if network == "hand-finder":', "if False:",
           COMMANDS + "test_predict_says_what_is_wrong_with_a_checkpoint"),

@@ -1,4 +1,4 @@
-"""The photo network is trained: python -m train asl --photos DIR"""
+"""The photo network's head is trained: python -m train asl --photos DIR"""
 
 import argparse
 from pathlib import Path
