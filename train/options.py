@@ -46,8 +46,8 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="with --photos: in which the backbone's "
                         "last blocks learn too, after the head (default 1; 0: they stay as they are)")  # fmt: skip
     parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
-                        "keep what the backbone's early blocks made of them there, or take it from there; from several files, "
-                        "which other seeds made, together")  # fmt: skip
+                        "keep what the backbone's early blocks make of them there, or take it from there; from several "
+                        "files, which other seeds made, together")  # fmt: skip
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
                         "python -m train.hands.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
