@@ -127,9 +127,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     for name in ("data", "labels", "strokes", "layers"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} does not go with --photos, which has data and layers of its own")
-    if options.recipe not in (None, *HANDS.recipes):
-        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there are: {', '.join(HANDS.recipes)}")
-    recipe = HANDS.recipe(options.recipe or "photos")
+    if options.recipe not in (None, "photos"):
+        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there is: photos")
+    if not 0 <= options.tune <= 100:
+        raise UsageError(f"--tune must be a number of epochs from 0 to 100, not {options.tune}")
+    recipe = HANDS.recipe("photos")
     changed = changed_recipe(recipe, options)
     unheeded = [name for name in UNHEEDED if getattr(changed, name) != getattr(recipe, name)]
     if unheeded:
