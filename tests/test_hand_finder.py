@@ -103,14 +103,16 @@ def test_overlaps_agree_with_areas_counted_by_hand():
 def test_frozen_eyes_see_what_the_network_sees():
     backbone = HandBackbone().load_pretrained().eval()
     pixels = torch.rand(34, 3, 192, 192, generator=torch.Generator().manual_seed(0))
-    seen = Eyes(backbone, threads=2)(pixels)
+    eyes = Eyes(backbone, threads=2)
+    seen = eyes.late(eyes.early(pixels))
     with torch.inference_mode():
         assert seen.shape == (34, 1152, 6, 6) and torch.allclose(seen[::33], backbone(pixels[::33]), atol=1e-4)
 
 
 @needs_shipped
 def test_a_frozen_finder_finds_what_the_network_finds(shipped):
-    frozen = FrozenFinder.of(shipped, lambda pixels: Eyes(shipped.backbone())(torch.from_numpy(pixels)).numpy())
+    eyes = Eyes(shipped.backbone())
+    frozen = FrozenFinder.of(shipped, lambda pixels: eyes.late(eyes.early(torch.from_numpy(pixels))).numpy())
     pictures = [no_hand(np.random.default_rng(seed), 200) for seed in range(3)]
     for one, other in zip(find_many(shipped, pictures), find_many(frozen, pictures), strict=True):
         assert one.score == pytest.approx(other.score, abs=0.02)  # the network may compute in bfloat16

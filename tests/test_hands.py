@@ -1,5 +1,6 @@
 """Hands: crops, folders of photos, variation, the photo network's parts."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from train.data.images import FeatureMaps
+from train.data.images import FeatureMaps, Splits
+from train.fast.machine import Plan
 from train.hands.augment import centre_crops, hands
 from train.hands.boxes import iou
 from train.hands.crop import CROP_SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
@@ -16,26 +18,31 @@ from train.hands.fit_photos import (
     Features,
     load_features,
     looks_at,
+    new_tail,
     save_features,
     splits_of,
     to_watch,
+    trainings,
     with_all_answers,
 )
 from train.hands.networks import (
     ANSWERS,
     BACKBONE_FILE,
+    EARLY_MAPS,
     NOTHING,
     OTHER,
     POOLED,
     HandBackbone,
     HandHead,
     HandReader,
+    HandTail,
     pooled,
 )
 from train.hands.photos import list_photos, load_crops, open_hand, place_beside
 from train.hands.places import parts, resized
+from train.learn.fit import Epoch, fit
 from train.learn.networks import parameter_count
-from train.task import LETTERS, UsageError
+from train.task import HANDS, LETTERS, UsageError
 
 
 def test_the_crop_is_a_square_around_the_boxs_centre():
@@ -84,10 +91,42 @@ def test_the_pretrained_weights_fit_and_say_where_they_come_from():
         assert file.metadata()["licence"] == "Apache-2.0" and "MediaPipe" in file.metadata()["source"]
 
 
-def test_only_the_head_learns():
+def test_only_the_tail_learns():
     reader = HandReader()
     learning = {name.split(".")[0] for name, p in reader.named_parameters() if p.requires_grad}
-    assert learning == {"head"} and reader.eval()(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
+    assert learning == {"tail"} and reader.eval()(torch.zeros(1, 3, 192, 192)).shape == (1, 24)
+
+
+def test_a_new_tail_sees_what_the_backbone_sees():
+    backbone, head = HandBackbone().load_pretrained().eval(), HandHead().eval()
+    tail, pixels = HandTail.of(backbone, head).eval(), torch.rand(2, 3, 192, 192)
+    with torch.inference_mode():
+        maps = backbone.early(pixels)
+        assert maps.shape[1:] == EARLY_MAPS
+        assert torch.equal(tail(maps), head(pooled(backbone(pixels))))
+        assert torch.equal(HandReader.of(backbone, tail)(pixels), tail(maps))
+
+
+def test_a_head_learns_first_and_then_the_late_blocks_with_it():
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(64) % 2
+    maps = (torch.randn(64, *EARLY_MAPS, generator=generator) * 0.1 + labels.view(-1, 1, 1, 1)).half()
+    splits = Splits(FeatureMaps(maps, labels), FeatureMaps(maps[:8], labels[:8]))
+    backbone, learned = HandBackbone().load_pretrained().eval(), []
+    tail = new_tail(backbone)
+    recipes = [HANDS.recipe("photos").but(batch_size=16), HANDS.recipe("photos-tuned").but(batch_size=16)]
+    for run, seen in trainings(tail, splits, backbone, recipes, Plan("cpu")):
+        before = copy.deepcopy(tail)
+        learned.append((run, seen, before))
+        assert [event for event in fit(run, seen) if isinstance(event, Epoch)][-1].validation_accuracy == 1
+    (head, seen, before), (whole, unseen, between) = learned
+    assert seen.train.pixels.shape == (64, POOLED, 1, 1) and unseen is splits
+    late = [part.late.state_dict() for part in (before, between, tail)]
+    assert all(torch.equal(value, late[1][name]) for name, value in late[0].items())
+    assert any(not torch.equal(value, late[2][name]) for name, value in late[1].items())
+    assert not torch.equal(before.head.layers[3].weight, between.head.layers[3].weight)
+    assert torch.equal(between.head.layers[3].weight, head.result.layers[3].weight)
+    assert torch.equal(tail.head.layers[3].weight, whole.result.head.layers[3].weight)
 
 
 def test_pooled_features_are_means_over_the_crop_and_its_quarters():
@@ -192,7 +231,7 @@ def test_unreadable_pictures_are_told_and_left_out(tmp_path):
 def some_features() -> Features:
     groups = ("ann",) * 40 + ("bob",) * 10 + ("",) * 5
     labels = torch.tensor([*[n % 24 for n in range(50)], *[NOTHING] * 5])
-    rows = torch.arange(55.0).half().view(55, 1).expand(55, 2)
+    rows = torch.arange(55.0).half().view(55, 1, 1, 1).expand(55, 2, 1, 1)
     varied_of = torch.arange(55).repeat(3)
     return Features(rows[varied_of], varied_of, rows[:50], torch.arange(50), labels, groups)
 
@@ -211,7 +250,9 @@ def test_pictures_without_a_hand_are_learned_from_and_not_watched():
 
 
 def test_where_no_plain_crop_was_looked_at_the_varied_ones_are_watched():
-    features = replace(some_features(), plain=torch.zeros(0, 2).half(), plain_of=torch.zeros(0, dtype=torch.int64))
+    features = replace(
+        some_features(), plain=torch.zeros(0, 2, 1, 1).half(), plain_of=torch.zeros(0, dtype=torch.int64)
+    )
     splits = splits_of(features, to_watch(features.groups, ["bob"]))
     assert len(splits.validation) == 30 and len(splits.train) == 135
     with pytest.raises(UsageError, match="nothing to watch"):
@@ -227,22 +268,24 @@ def test_small_groups_get_more_looks_each():
 
 
 def test_features_are_kept_and_taken_up_again(tmp_path):
-    features = replace(some_features(), varied=torch.rand(165, POOLED).half(), plain=torch.rand(50, POOLED).half())
+    features = replace(
+        some_features(), varied=torch.rand(165, *EARLY_MAPS).half(), plain=torch.rand(50, *EARLY_MAPS).half()
+    )
     save_features(tmp_path / "features.safetensors", features)
     again = load_features(tmp_path / "features.safetensors")
     assert again.groups == features.groups and torch.equal(again.varied, features.varied)
     with pytest.raises(UsageError, match="holds no features"):
         load_features(tmp_path / "none.safetensors")
     save_features(tmp_path / "others.safetensors", some_features())
-    with pytest.raises(UsageError, match="not what its head takes"):
+    with pytest.raises(UsageError, match="not what its late blocks take"):
         load_features(tmp_path / "others.safetensors")
 
 
 def test_a_head_for_letters_goes_on_with_all_answers():
-    head = HandHead().eval()
-    pooled_features = torch.rand(2, 5760, 1, 1)
-    scores = with_all_answers(head).eval()(pooled_features)
-    assert scores.shape == (2, len(ANSWERS)) and torch.allclose(scores[:, :24], head(pooled_features), atol=1e-5)
+    tail, maps = HandTail().eval(), torch.rand(2, *EARLY_MAPS)
+    with torch.inference_mode():
+        scores = with_all_answers(tail).eval()(maps)
+        assert scores.shape == (2, len(ANSWERS)) and torch.allclose(scores[:, :24], tail(maps), atol=1e-5)
 
 
 def test_hands_that_show_digits_are_letters_others_or_left_out(tmp_path):

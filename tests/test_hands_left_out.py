@@ -13,9 +13,10 @@ from train.fast.machine import Plan
 from train.hands import agree, evaluate, fit_photos
 from train.hands.augment import centre_crops
 from train.hands.crop import CROP_SIDE, STORED_SIDE
+from train.hands.eyes import TorchEyes
 from train.hands.fit_photos import Features, joined, save_features, without_groups
 from train.hands.measure import Answered, skin_angle, summary, tone
-from train.hands.networks import POOLED, HandBackbone, pooled
+from train.hands.networks import EARLY_MAPS, HandBackbone
 from train.hands.photos import RENDERED, Crops, Photo, at_most, list_photos
 from train.task import Message, UsageError
 
@@ -36,7 +37,7 @@ def some_features(groups=("ann", "bob"), each=32) -> Features:
     """Random features of two letters that differ; each crop is looked at once, varied and plain."""
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(2 * each) % 2
-    rows = (torch.rand(2 * each, POOLED, generator=generator) * 0.1 + labels.view(-1, 1)).half()
+    rows = (torch.rand(2 * each, *EARLY_MAPS, generator=generator) * 0.1 + labels.view(-1, 1, 1, 1)).half()
     of = torch.arange(2 * each)
     return Features(rows, of, rows.clone(), of.clone(), labels, tuple(g for g in groups for _ in range(each)))
 
@@ -81,12 +82,12 @@ def test_features_are_what_the_networks_backbone_gives_its_head(monkeypatch):
     pixels[:, 3] = 255  # no ground is seen
     crops = Crops(Images(pixels.byte(), torch.tensor([0, 1, 0])), ("ann", "bob", "bob"))
     seen = fit_photos.extract_features(backbone, crops, plan, looks=6, watch=[False, False, True])
-    assert seen.varied.shape == (len(seen.varied_of), POOLED) and seen.varied.dtype == torch.float16
+    assert seen.varied.shape == (len(seen.varied_of), *EARLY_MAPS) and seen.varied.dtype == torch.float16
     with torch.inference_mode():
         plain = centre_crops(pixels[2:].float() / 255, torch.zeros(1, 3, CROP_SIDE, CROP_SIDE))
-        whole = pooled(backbone(plain)).flatten(1)
+        whole = backbone.early(plain)
     assert seen.plain_of.tolist() == [2] and torch.allclose(seen.plain.float(), whole, atol=5e-3, rtol=2e-3)
-    monkeypatch.setattr(fit_photos, "Eyes", lambda backbone, _: fit_photos._in_torch(backbone, plan))  # as on a GPU
+    monkeypatch.setattr(fit_photos, "eyes", TorchEyes)  # as on a GPU
     again = fit_photos.extract_features(backbone, crops, plan, looks=6, watch=[False, False, True])
     assert torch.allclose(seen.varied.float(), again.varied.float(), atol=5e-3, rtol=2e-3)
 

@@ -41,11 +41,13 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
                         "signer, but all whose box is given")  # fmt: skip
     parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
-    parser.add_argument("--simulated", type=float, default=1.0, metavar="SHARE", help="with --photos: of looks as by "
-                        "another camera in another light, 0 to 1 (default 1)")  # fmt: skip
+    parser.add_argument("--simulated", type=float, default=0.5, metavar="SHARE", help="with --photos: of looks as by "
+                        "another camera in another light, 0 to 1 (default 0.5)")  # fmt: skip
+    parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="with --photos: in which the backbone's "
+                        "last blocks learn too, after the head (default 1; 0: they stay as they are)")  # fmt: skip
     parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
-                        "keep what the backbone made of them there, or take it from there; from several files, which "
-                        "other seeds made, together")  # fmt: skip
+                        "keep what the backbone's early blocks make of them there, or take it from there; from several "
+                        "files, which other seeds made, together")  # fmt: skip
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
                         "python -m train.hands.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")

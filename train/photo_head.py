@@ -9,7 +9,7 @@ from train.fast.machine import Plan
 from train.hands import fit_photos
 from train.hands.agree import Agreement, by_boxes, kept_boxes
 from train.hands.fit_photos import Features
-from train.hands.networks import HandBackbone
+from train.hands.networks import HandBackbone, HandReader
 from train.hands.photos import Photo, at_most, list_photos, load_crops
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
@@ -25,7 +25,7 @@ UNHEEDED = ("network", "options", "augment", "validation_share", "share")
 
 
 def train_photos(options: argparse.Namespace) -> int:
-    """Train a head on what the backbone makes of photos, and save both; returns the exit status. Raises UsageError."""
+    """Train on what the backbone's early blocks make of photos; returns the exit status. Raises UsageError."""
     recipe = _recipe(options)
     options.seed = recipe.seed if options.seed is None else options.seed
     out = options.out or checkpoint.default_path("asl", "photos")
@@ -35,21 +35,32 @@ def train_photos(options: argparse.Namespace) -> int:
     backbone = HandBackbone().load_pretrained()
     features, watch = _features(options, backbone, plan)
     splits = fit_photos.splits_of(features, watch)
-    head = checkpoint.load(options.start, "asl")[0].head if options.start else None
-    run = fit_photos.start(recipe, plan, options.seed, head)
     notes = {"groups": sorted(set(features.groups) - {"", *options.leave_out}), "left_out": options.leave_out}
     notes |= {"went_on_from": str(options.start.name)} if options.start else {}
-    metadata = about(run, splits, notes=notes)
-    if options.resume:
-        resume(run, partial, metadata)
-    introduce(run, splits)
-    if not learn(run, splits, partial, metadata):
-        return STOPPED
-    result = _finish(run, splits, metadata, backbone, out, measured=bool(options.leave_out))
+    tail = fit_photos.new_tail(backbone, options.seed)
+    if options.start:
+        tail = fit_photos.with_all_answers(checkpoint.load(options.start, "asl")[0].tail)
+    recipes = _what_is_left(recipe, options, partial)
+    for number, (run, seen) in enumerate(fit_photos.trainings(tail, splits, backbone, recipes, plan, options.seed)):
+        metadata = about(run, seen, notes=notes)
+        if options.resume and number == 0:
+            resume(run, partial, metadata)
+        introduce(run, seen)
+        if not learn(run, seen, partial, metadata):
+            return STOPPED
+    result = _finish(run, seen, metadata, HandReader.of(backbone, tail), out, measured=bool(options.leave_out))
     partial.unlink(missing_ok=True)
     print(f"{result.correct:,} of {result.count:,} {_what_was_watched(options)} right, {result.accuracy:.2%}. "
           f"Saved in {out}")  # fmt: skip
     return 0
+
+
+def _what_is_left(recipe: Recipe, options: argparse.Namespace, partial: Path) -> list[Recipe]:
+    """What to train by: first the head, then all that learns, as many epochs as --tune says; or what is left of it."""
+    tuning = HANDS.recipe("photos-tuned")
+    recipes = [recipe, *([tuning.but(epochs=options.tune)] if options.tune else [])]
+    interrupted = checkpoint.read_metadata(partial).recipe.get("name") if options.resume else None
+    return recipes[1:] if interrupted == tuning.name and options.tune else recipes
 
 
 def _features(options: argparse.Namespace, backbone: HandBackbone, plan: Plan) -> tuple[Features, list[bool]]:
@@ -81,7 +92,7 @@ def _look(
     return features, watch
 
 
-def _finish(run: Run, splits: Splits, metadata: Metadata, backbone: HandBackbone, out: Path, measured: bool) -> Measure:
+def _finish(run: Run, splits: Splits, metadata: Metadata, reader: HandReader, out: Path, measured: bool) -> Measure:
     """Save the network, and count its right answers for the photos to watch; `measured`: of people left out."""
     hands = fit_photos.about_network()
     metadata = metadata.but(
@@ -95,7 +106,7 @@ def _finish(run: Run, splits: Splits, metadata: Metadata, backbone: HandBackbone
         run,
         splits,
         metadata,
-        lambda metadata: checkpoint.save(out, fit_photos.assembled(run, backbone), metadata, half=True),
+        lambda metadata: checkpoint.save(out, reader, metadata, half=True),
         temperature=hands.temperature,
         test=(lambda: splits.validation) if measured else None,  # photos set aside show people learned from
     )
@@ -116,9 +127,11 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     for name in ("data", "labels", "strokes", "layers"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} does not go with --photos, which has data and layers of its own")
-    if options.recipe not in (None, *HANDS.recipes):
-        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there are: {', '.join(HANDS.recipes)}")
-    recipe = HANDS.recipe(options.recipe or "photos")
+    if options.recipe not in (None, "photos"):
+        raise UsageError(f"with --photos there is no recipe {options.recipe!r}; there is: photos")
+    if not 0 <= options.tune <= 100:
+        raise UsageError(f"--tune must be a number of epochs from 0 to 100, not {options.tune}")
+    recipe = HANDS.recipe("photos")
     changed = changed_recipe(recipe, options)
     unheeded = [name for name in UNHEEDED if getattr(changed, name) != getattr(recipe, name)]
     if unheeded:

@@ -249,6 +249,19 @@ HANDS = Task(
             label_smoothing=0.1,
             average=0.995,
         ),
+        Recipe(
+            name="photos-tuned",
+            explanation="After that: the backbone's last blocks learn letters, too, together with the head.",
+            network="hand-tail",
+            epochs=1,
+            batch_size=64,
+            learning_rate=1.5e-4,
+            optimizer="adamw",
+            schedule="onecycle",
+            weight_decay=0.02,
+            label_smoothing=0.1,
+            average=0.995,
+        ),
     ),
 )
 

@@ -25,7 +25,7 @@ SHIPPED = {
     "signs": ("asl", "best"),
     "photos": ("asl", "photos"),
 }
-PART = {"hand-reader": "backbone.blocks.12"}  # a large network is looked into from here on
+PART = {"hand-reader": "tail.late.12"}  # a large network is looked into from here on
 RUN = "run:"
 MOST_NETWORKS, MOST_PUPILS = 6, 12
 

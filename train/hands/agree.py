@@ -36,7 +36,7 @@ class Agreement:
 
     def __init__(self, finder: HandFinder, reader: HandReader, about: Metadata):
         self.network, self.about = frozen(reader, about), about
-        self.finder = FrozenFinder.of(finder, lambda pixels: self.network("eyes", pixels)[0])
+        self.finder = FrozenFinder.of(finder, self._look)
 
     @classmethod
     def shipped(cls) -> "Agreement | None":
@@ -62,10 +62,13 @@ class Agreement:
                 break
         return best
 
+    def _look(self, pixels: np.ndarray) -> np.ndarray:
+        return self.network("late", *self.network("early", pixels))[0]
+
     def _shares(self, picture: Image.Image, boxes: list[Box], letter: str) -> list[float]:
         """The letter's probability at each of the boxes."""
-        maps = self.network("eyes", as_input(np.stack([crop(picture, box) for box in boxes])))[0]
-        shares = softmax(self.network("head", maps)[0], self.about.temperature)
+        maps = self.network("early", as_input(np.stack([crop(picture, box) for box in boxes])))
+        shares = softmax(self.network("tail", *maps)[0], self.about.temperature)
         return shares[:, self.about.labels.index(letter)].tolist()
 
 

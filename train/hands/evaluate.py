@@ -4,6 +4,7 @@ python -m train.hands.evaluate --features FILE --leave-out GROUPS FOLDER... trai
 """
 
 import argparse
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,16 +19,17 @@ from train.hands.finder_network import shipped_finder
 from train.hands.fit_photos import (
     Features,
     about_network,
-    assembled,
     joined,
     load_features,
+    new_tail,
     splits_of,
-    start,
     to_watch,
+    trainings,
+    with_all_answers,
     without_groups,
 )
 from train.hands.measure import Answered, read_photos, summary
-from train.hands.networks import HandBackbone, HandHead
+from train.hands.networks import HandBackbone, HandReader, HandTail
 from train.hands.no_hands import no_hand
 from train.hands.photos import RENDERED, Photo, at_most, list_photos, place_beside
 from train.hands.reader import SignReader
@@ -43,9 +45,9 @@ class Training:
     """What networks without some people are trained from, and how."""
 
     features: Features
-    recipe: Recipe
+    recipes: tuple[Recipe, ...]
     seed: int
-    head: HandHead | None = None  # to go on from
+    tail: HandTail | None = None  # to go on from
     keep: Path | None = None  # folder for the networks
 
     def without(self, groups: Sequence[str]) -> SignReader:
@@ -53,10 +55,13 @@ class Training:
         file = self.keep and self.keep / f"{'-'.join(groups)}.safetensors"
         if file and file.exists():
             return SignReader(file)
-        run = start(self.recipe, plan("cpu"), self.seed, self.head)
-        for _ in fit(run, splits_of(self.features, to_watch(self.features.groups, groups))):
-            pass
-        network, about = assembled(run, HandBackbone().load_pretrained()), about_network()
+        splits = splits_of(self.features, to_watch(self.features.groups, groups))
+        backbone = HandBackbone().load_pretrained()
+        tail = copy.deepcopy(self.tail) if self.tail else new_tail(backbone, self.seed)
+        for training, seen in trainings(tail, splits, backbone, self.recipes, plan("cpu"), self.seed):
+            for _ in fit(training, seen):
+                pass
+        network, about = HandReader.of(backbone, tail), about_network()
         if file:
             checkpoint.save(file, network, about, half=True)
         return SignReader.of(network, about, shipped_finder())
@@ -97,7 +102,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--per-letter", type=int, default=1000, help="read at most so many photos of each letter")
     parser.add_argument("--no-renders", action="store_true", help="learn from no rendered hands")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the networks there, or take them from there")
-    parser.add_argument("--lr", type=float, help="learning rate at its peak; default: the recipe's")
+    parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="as for training")
+    parser.add_argument("--lr", type=float, help="head's learning rate at its peak; default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     _leave_out(options)
@@ -109,12 +115,14 @@ def _leave_out(options: argparse.Namespace) -> None:
     if options.no_renders:
         features = without_groups(features, [RENDERED])
     photos = [photo for folder in options.folders for photo in list_photos(folder)]
-    head = checkpoint.load(options.start, "asl")[0].head if options.start else None
+    tail = with_all_answers(checkpoint.load(options.start, "asl")[0].tail) if options.start else None
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
     recipe = HANDS.recipe("photos")
-    recipe = recipe.but(learning_rate=options.lr) if options.lr else recipe
-    training, accuracies = Training(features, recipe, options.seed, head, options.keep), {}
+    recipes = [recipe.but(learning_rate=options.lr) if options.lr else recipe]
+    if options.tune:
+        recipes.append(HANDS.recipe("photos-tuned").but(epochs=options.tune))
+    training, accuracies = Training(features, tuple(recipes), options.seed, tail, options.keep), {}
     for number, names in enumerate(options.leave_out):
         groups = names.split(",")
         reader = training.without(groups)

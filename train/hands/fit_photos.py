@@ -1,7 +1,12 @@
-"""Train the photo network: crops are varied, the frozen backbone looks at each once, the head learns from that."""
+"""Train the photo network on varied crops, in three steps.
 
+The backbone's early blocks, which stay as they are, look at each crop once. From what its late blocks make of that the
+head learns; then head and copies of the late blocks learn on, together (`trainings`).
+"""
+
+import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,23 +16,35 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from train.data.images import FeatureMaps, Splits
+from train.data.images import FeatureMaps, Images, Splits
 from train.fast.machine import Plan, keep_freed_memory
 from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
-from train.hands.eyes import Eyes, Look
-from train.hands.networks import ANSWERS, NOTHING, OTHER, POOLED, HandBackbone, HandHead, HandReader, pooled
+from train.hands.eyes import Look, eyes
+from train.hands.networks import (
+    ANSWERS,
+    EARLY,
+    EARLY_MAPS,
+    NOTHING,
+    OTHER,
+    POOLED,
+    HandBackbone,
+    HandHead,
+    HandTail,
+    pooled,
+)
 from train.hands.no_hands import no_hand
 from train.hands.photos import Crops, set_aside
 from train.learn.checkpoint import Metadata
+from train.learn.randomness import DrawnFrom
 from train.learn.run import Run
-from train.learn.step import precision
 from train.task import HANDS, Recipe, UsageError
 
 LOOKS = 24_000  # at varied crops of hands: strangers' hands gain from each
 EMPTY = 400  # drawn pictures without a hand
 BESIDE = 0.4  # share of the photos of which a part beside the hand is taken, too
 EMPTY_LOOKS = 1  # at each crop without a hand
+SIMULATED = 0.5  # share of looks as by another camera; where all were, strangers' hands were read 5 points worse
 BATCH = 64
 # Found on people who were left out of training, in whole webcam frames. Photos set aside at random show people that
 # were learned from, and would make the network too sure of strangers' hands.
@@ -38,11 +55,11 @@ REFUSE_BELOW = 0.2  # and with less than this hardly ever
 
 @dataclass(frozen=True)
 class Features:
-    """What the head gets of N crops, looked at M times as varied and P times as they are."""
+    """What the backbone's early blocks make of N crops, looked at M times as varied and P times as they are."""
 
-    varied: Tensor  # (M, 5760) float16: the backbone's feature maps, pooled
+    varied: Tensor  # (M, 112, 12, 12) float16
     varied_of: Tensor  # (M,) int64: of which of the N crops
-    plain: Tensor  # (P, 5760) likewise
+    plain: Tensor  # (P, 112, 12, 12) likewise
     plain_of: Tensor  # (P,)
     labels: Tensor  # (N,) int64, places in ANSWERS
     groups: tuple[str, ...]  # (N,) signer or set; "" for drawn pictures
@@ -50,9 +67,9 @@ class Features:
 
 def extract_features(
     backbone: HandBackbone, crops: Crops, plan: Plan, *, looks: int = LOOKS, watch: Sequence[bool] = (), seed: int = 0,
-    simulated: float = 1.0, tell: Callable[[str], None] = print,
+    simulated: float = SIMULATED, tell: Callable[[str], None] = print,
 ) -> Features:  # fmt: skip
-    """Pooled features of varied crops, and of those to watch as they are.
+    """Early feature maps of varied crops, and of those to watch as they are.
 
     Small groups get more looks each, so that a signer of 120 pictures is not lost among one of 1,400: n pictures get
     looks in proportion to n ** 0.4. `simulated` is the share of looks through a simulated camera.
@@ -61,17 +78,18 @@ def extract_features(
         keep_freed_memory()
     images, labels, groups = _with_empty(crops, seed)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
-    look = Eyes(backbone, plan.threads) if plan.device == "cpu" else _in_torch(backbone, plan)
+    look = eyes(backbone, plan).early
 
     def of(which: Tensor, make: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-        parts = []
-        for number, some in enumerate(which.split(BATCH)):
+        maps = torch.empty(len(which), *EARLY_MAPS, dtype=torch.float16)
+        for start in range(0, len(which), BATCH):
+            some = which[start : start + BATCH]
             with torch.inference_mode():
                 pictures = make(images[some].to(plan.device).float() / 255, some)
-                parts.append(pooled(look(pictures)).flatten(1).half().cpu())
-            if number % 50 == 49:
-                tell(f"looked at {(number + 1) * BATCH:,} of {len(which):,} crops")
-        return torch.cat(parts) if parts else torch.zeros(0, POOLED).half()
+                maps[start : start + len(some)] = look(pictures)
+            if start // BATCH % 50 == 49:
+                tell(f"looked at {start + len(some):,} of {len(which):,} crops")
+        return maps
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
     varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))  # mixed: grounds are neighbours'
@@ -120,8 +138,8 @@ def load_features(file: Path) -> Features:
     try:
         with safe_open(file, "pt") as kept:
             groups = tuple(json.loads(kept.metadata()["groups"]))
-            if kept.get_slice("varied").get_shape()[1:] != [POOLED]:
-                raise ValueError("they are not what its head takes")
+            if kept.get_slice("varied").get_shape()[1:] != list(EARLY_MAPS):
+                raise ValueError("they are not what its late blocks take")
         return Features(groups=groups, **load_file(file))
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{file} holds no features of hands: {error}") from None
@@ -140,16 +158,6 @@ def looks_at(labels: Sequence[int], groups: Sequence[str], looks: int, rng: np.r
         times = int(each) + (rng.random(len(members)) < each % 1)
         chosen += [index for index, count in zip(members, times, strict=True) for _ in range(count)]
     return sorted(chosen)
-
-
-def _in_torch(backbone: HandBackbone, plan: Plan) -> Look:
-    backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
-
-    def look(pictures: Tensor) -> Tensor:
-        with precision(plan):
-            return backbone(pictures.contiguous(memory_format=torch.channels_last)).float()
-
-    return look
 
 
 def _with_empty(crops: Crops, seed: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -179,7 +187,7 @@ def to_watch(groups: Sequence[str], leave_out: Sequence[str] = (), *, share: flo
 
 
 def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
-    """Features of varied crops to learn from, and of plain crops of letters to watch; `watch` (N,) says which.
+    """Early maps of varied crops to learn from, and of plain crops of letters to watch; `watch` (N,) says which.
 
     Where no plain crop of those was looked at, the varied ones are watched. Raises UsageError if there are none either.
     """
@@ -193,31 +201,62 @@ def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
         raise UsageError("there is nothing to learn from, or nothing to watch")
     labels = features.labels
     return Splits(
-        FeatureMaps(_as_maps(features.varied[learned]), labels[features.varied_of[learned]]),
-        FeatureMaps(_as_maps(seen[watched[of]]), labels[of[watched[of]]]),
+        FeatureMaps(features.varied[learned], labels[features.varied_of[learned]]),
+        FeatureMaps(seen[watched[of]], labels[of[watched[of]]]),
     )
 
 
-def _as_maps(vectors: Tensor) -> Tensor:
-    return vectors[..., None, None]
+def pooled_splits(splits: Splits, late: Look) -> Splits:
+    """What the head gets of early maps: what the late blocks make of them, pooled, (N, 5760, 1, 1) float16."""
+
+    def of(maps: Images) -> FeatureMaps:
+        result = torch.empty(len(maps), POOLED, 1, 1, dtype=torch.float16)
+        for start in range(0, len(maps), BATCH):
+            result[start : start + BATCH] = pooled(late(maps.pixels[start : start + BATCH].float()))
+        return FeatureMaps(result, maps.labels)
+
+    return Splits(of(splits.train), of(splits.validation))
 
 
-def start(recipe: Recipe, plan: Plan, seed: int = 0, head: HandHead | None = None) -> Run:
-    """A run that trains a head on the splits made here: a new one, or one that goes on from a head for letters."""
-    recipe = recipe.but(options={"classes": len(ANSWERS)})
-    return Run(HANDS, recipe, seed=seed, plan=plan, model=head and with_all_answers(head))
+def new_tail(backbone: HandBackbone, seed: int = 0) -> HandTail:
+    """What is to learn: the backbone's late blocks as they are, and a head of random weights."""
+    with DrawnFrom(torch.Generator().manual_seed(seed)):
+        return HandTail.of(backbone, HandHead(len(ANSWERS)))
+
+
+def trainings(
+    tail: HandTail, splits: Splits, backbone: HandBackbone, recipes: Sequence[Recipe], plan: Plan, seed: int = 0
+) -> Iterator[tuple[Run, Splits]]:
+    """The runs that train a tail on early maps, one for each recipe, and what each sees.
+
+    Whoever takes a run brings it to its end before asking for the next; then the tail has what it learned. A recipe for
+    the head alone leaves the late blocks as they are.
+    """
+    for recipe in recipes:
+        whole = recipe.network == "hand-tail"
+        part, seen = (tail, splits) if whole else (tail.head, pooled_splits(splits, _late(tail, backbone, plan)))
+        recipe = recipe.but(options={"classes": len(ANSWERS)})
+        run = Run(HANDS, recipe, seed=seed, plan=plan, model=copy.deepcopy(part))
+        yield run, seen
+        part.load_state_dict(run.result.state_dict())
+
+
+def _late(tail: HandTail, backbone: HandBackbone, plan: Plan) -> Look:
+    """The tail's late blocks, quickly."""
+    whole = copy.deepcopy(backbone)
+    whole.blocks[EARLY:].load_state_dict(tail.late.state_dict())
+    return eyes(whole, plan).late
 
 
 @torch.no_grad()
-def with_all_answers(head: HandHead) -> HandHead:
-    """A copy of a head for letters that can give all ANSWERS; what gives the new ones knows nothing yet."""
-    last = head.layers[-1]
-    wider = HandHead(len(ANSWERS), last.in_features)
-    weights = head.state_dict()
+def with_all_answers(tail: HandTail) -> HandTail:
+    """A copy of a tail for letters that can give all ANSWERS; what gives the new ones knows nothing yet."""
+    last = tail.head.layers[-1]
+    wider, weights = HandTail(len(ANSWERS), last.in_features), tail.state_dict()
     for name in ("weight", "bias"):
-        old, new = getattr(last, name), torch.zeros_like(getattr(wider.layers[-1], name))
+        old, new = getattr(last, name), torch.zeros_like(getattr(wider.head.layers[-1], name))
         new[: len(old)] = old
-        weights[f"layers.{len(head.layers) - 1}.{name}"] = new
+        weights[f"head.layers.{len(tail.head.layers) - 1}.{name}"] = new
     wider.load_state_dict(weights)
     return wider
 
@@ -228,11 +267,3 @@ def about_network() -> Metadata:
     return about.but(
         labels=ANSWERS, temperature=TEMPERATURE, unsure_below=UNSURE_BELOW, notes={"refuse_below": REFUSE_BELOW}
     )
-
-
-def assembled(run: Run, backbone: HandBackbone) -> HandReader:
-    """The photo network: the backbone and the head as trained so far."""
-    reader = HandReader(len(ANSWERS))
-    reader.backbone.load_state_dict(backbone.state_dict())
-    reader.head.load_state_dict(run.result.state_dict())
-    return reader.eval()

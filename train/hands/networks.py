@@ -1,9 +1,9 @@
 """The photo network: a backbone that knows hands, and a small head that learns letters.
 
 The backbone is the convolutional part of MediaPipe's hand landmark model (Zhang et al., "MediaPipe Hands", 2020;
-Apache License 2.0), trained there on a great many real and rendered hands. It is kept as it is; what is trained
-here is the head. Its layers are those of EfficientNet (Tan and Le, 2019): inverted bottlenecks with depthwise
-convolutions.
+Apache License 2.0), trained there on a great many real and rendered hands. It is kept as it is, for the finder; for
+letters its last blocks are copied and learn on, together with the head. Its layers are those of EfficientNet (Tan and
+Le, 2019): inverted bottlenecks with depthwise convolutions.
 """
 
 from pathlib import Path
@@ -24,6 +24,8 @@ ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no
 OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
 POOLED = 5 * FEATURES  # what the head gets for a crop
+EARLY = 11  # blocks that letters and finder share; the later ones have copies that learn letters
+EARLY_MAPS = (112, 12, 12)  # what those blocks make of a crop
 # kernel, feature maps, stride of the first, expansion, blocks
 STAGES = ((3, 16, 1, 1, 1), (3, 24, 2, 4, 1), (3, 24, 1, 6, 1), (5, 40, 2, 6, 2), (3, 80, 2, 6, 3), (5, 112, 1, 6, 3),
           (5, 192, 2, 6, 4))  # fmt: skip
@@ -63,22 +65,34 @@ class Bottleneck(nn.Module):
         return x + out if self.residual else out
 
 
+def bottlenecks() -> nn.Sequential:
+    """The backbone's blocks: (N, 24, H/2, W/2) -> (N, 1152, H/32, W/32)."""
+    blocks, before = [], 24
+    for kernel, maps, stride, expansion, count in STAGES:
+        for number in range(count):
+            blocks.append(Bottleneck(before, maps, kernel, stride if number == 0 else 1, expansion))
+            before = maps
+    return nn.Sequential(*blocks, Bottleneck(before, FEATURES, 3, 1, 6, project=False))
+
+
 class HandBackbone(nn.Module):
     """(N, 3, H, W) in 0..1 -> (N, 1152, H/32, W/32). 2,568,096 parameters. Sides must be multiples of 32."""
 
     def __init__(self):
         super().__init__()
         self.stem = SamePadConv2d(3, 24, 3, stride=2)
-        blocks, before = [], 24
-        for kernel, maps, stride, expansion, count in STAGES:
-            for number in range(count):
-                blocks.append(Bottleneck(before, maps, kernel, stride if number == 0 else 1, expansion))
-                before = maps
-        blocks.append(Bottleneck(before, FEATURES, 3, 1, 6, project=False))
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = bottlenecks()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.blocks(F.relu6(self.stem(x)))
+        return self.late(self.early(x))
+
+    def early(self, x: Tensor) -> Tensor:
+        """(N, 3, 192, 192) in 0..1 -> (N, 112, 12, 12): the blocks that finder and letters share."""
+        return self.blocks[:EARLY](F.relu6(self.stem(x)))
+
+    def late(self, maps: Tensor) -> Tensor:
+        """(N, 112, 12, 12) -> (N, 1152, 6, 6): the other blocks, as they were trained elsewhere."""
+        return self.blocks[EARLY:](maps)
 
     def load_pretrained(self, file: Path = BACKBONE_FILE) -> "HandBackbone":
         """Take the weights that know hands; returns itself."""
@@ -114,26 +128,59 @@ class HandHead(nn.Module):
         return self.layers(x)
 
 
+class HandTail(nn.Module):
+    """What learns letters: (N, 112, 12, 12), what the backbone's early blocks make of a crop -> (N, classes)."""
+
+    def __init__(self, classes: int = 24, hidden: int = 256):
+        super().__init__()
+        self.late = bottlenecks()[EARLY:]
+        self.head = HandHead(classes, hidden)
+
+    @classmethod
+    def of(cls, backbone: HandBackbone, head: HandHead) -> "HandTail":
+        """One that begins with the backbone's own late blocks, and with that head; both are copied."""
+        last = head.layers[-1]
+        tail = cls(last.out_features, last.in_features)
+        tail.late.load_state_dict(backbone.blocks[EARLY:].state_dict())
+        tail.head.load_state_dict(head.state_dict())
+        return tail
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.head(pooled(self.late(maps)))
+
+
 class HandReader(nn.Module):
-    """The photo network: (N, 3, 192, 192) in 0..1 -> (N, classes). The backbone, then the head."""
+    """The photo network: (N, 3, 192, 192) in 0..1 -> (N, classes). The backbone's early blocks, then the tail."""
 
     def __init__(self, classes: int = 24, hidden: int = 256):
         super().__init__()
         self.backbone = HandBackbone().requires_grad_(False)
-        self.head = HandHead(classes, hidden)
+        self.tail = HandTail(classes, hidden)
+
+    @classmethod
+    def of(cls, backbone: HandBackbone, tail: HandTail) -> "HandReader":
+        """One with those weights, copied, ready to read."""
+        last = tail.head.layers[-1]
+        reader = cls(last.out_features, last.in_features)
+        reader.backbone.load_state_dict(backbone.state_dict())
+        reader.tail.load_state_dict(tail.state_dict())
+        return reader.eval()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(pooled(self.backbone(x)))
+        return self.tail(self.backbone.early(x))
 
     @property
     def parts(self) -> dict[str, Part]:
-        """What reading asks: the feature maps of crops, their scores, and a heat map (train.answer.parts)."""
-        pixels, classes = (3, CROP_SIDE, CROP_SIDE), self.head.layers[-1].out_features
+        """What reading asks (train.answer.parts): early maps of crops; from these, the last maps of the backbone as it
+        was, for the finder, and scores; and a heat map."""
+        pixels, maps = (3, CROP_SIDE, CROP_SIDE), {"maps": (MANY, *EARLY_MAPS)}
+        classes = self.tail.head.layers[-1].out_features
         return {
-            "eyes": Part(lambda reader, pixels: (reader.backbone(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)),
-            "head": Part(
-                lambda reader, maps: (reader.head(pooled(maps)),), {"maps": (MANY, FEATURES, 6, 6)}, ("scores",)
+            "early": Part(
+                lambda reader, pixels: (reader.backbone.early(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)
             ),
+            "late": Part(lambda reader, maps: (reader.backbone.late(maps),), maps, ("last",)),
+            "tail": Part(lambda reader, maps: (reader.tail(maps),), maps, ("scores",)),
             "heat": Part(_heat, {"pixels": (1, *pixels), "among": (classes,)}, ("heat",), many=False),
         }
 
@@ -148,6 +195,6 @@ def _heat(reader: HandReader, pixels: Tensor, among: Tensor) -> tuple[Tensor]:
     maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(pixels))).detach()
     with torch.enable_grad():
         at = maps.requires_grad_()
-        scores = reader.head(pooled(backbone.blocks[HEAT_BLOCKS:](at)))
+        scores = reader.tail(backbone.blocks[HEAT_BLOCKS:EARLY](at))
         (slopes,) = torch.autograd.grad((scores + among).amax(1).sum(), at)
     return (F.avg_pool2d((maps.detach() * slopes).sum(1).abs(), 3, 1, 1),)

@@ -160,14 +160,14 @@ class SignReader:
         return float(max(spot.shares[self.letters].max(), other))
 
     def look(self, pixels: np.ndarray) -> np.ndarray:
-        """The backbone's feature maps (N, 1152, 6, 6) of crops (N, 3, 192, 192) float32 in 0..1."""
-        return self.network("eyes", pixels)[0]
+        """For the finder, what the backbone as it was makes of crops (N, 3, 192, 192) in 0..1: (N, 1152, 6, 6)."""
+        return self.network("late", *self.network("early", pixels))[0]
 
     def scores(self, crops: np.ndarray) -> np.ndarray:
         """The network's scores (N, answers) for crops (N, 192, 192, 3) uint8: means of each and its mirror image."""
         inputs = as_input(crops)
-        maps = self.look(np.concatenate([inputs, inputs[..., ::-1]]))
-        return self.network("head", maps)[0].reshape(2, len(crops), -1).mean(0)
+        maps = self.network("early", np.concatenate([inputs, inputs[..., ::-1]]))
+        return self.network("tail", *maps)[0].reshape(2, len(crops), -1).mean(0)
 
     def shares(self, scores: np.ndarray) -> np.ndarray:
         """Calibrated probabilities (N, answers) of scores (N, answers)."""

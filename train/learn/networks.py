@@ -214,6 +214,7 @@ NETWORKS = {
     "asl-cnn": "train.learn.networks:AslCNN",
     "custom": "train.learn.networks:ConvNet",
     "hand-head": "train.hands.networks:HandHead",
+    "hand-tail": "train.hands.networks:HandTail",
     "hand-reader": "train.hands.networks:HandReader",
     "hand-finder": "train.hands.finder_network:HandFinder",
 }

@@ -203,12 +203,12 @@ def to_input(
 
     Feature maps, which the rest of a network takes, stay as they are.
     """
+    layout = torch.channels_last if channels_last else torch.contiguous_format
     if isinstance(images, FeatureMaps):
-        return images.pixels.float()
+        return images.pixels.float().contiguous(memory_format=layout)
     pixels = images.pixels.float().div_(255)
     if augment != "none":
         pixels = AUGMENTATIONS[augment](pixels, generator)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
     return pixels.sub_(mean).div_(std).contiguous(memory_format=layout)
 
 
