@@ -23,9 +23,9 @@ def reader():
     return SignReader()
 
 
-def test_finder_and_reader_weigh_at_most_12_megabytes():
+def test_finder_and_reader_weigh_at_most_16_megabytes():
     files = [checkpoint.default_path("asl", "photos"), checkpoint.FOLDER / "hand-finder.safetensors"]
-    assert sum(file.stat().st_size for file in files) <= 12e6
+    assert sum(file.stat().st_size for file in files) <= 16e6  # the last blocks are kept twice: as the finder knows them, and as letters do
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 150, 120)])
