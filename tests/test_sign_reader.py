@@ -25,7 +25,7 @@ def reader():
 
 def test_finder_and_reader_weigh_at_most_16_megabytes():
     files = [checkpoint.default_path("asl", "photos"), checkpoint.FOLDER / "hand-finder.safetensors"]
-    assert sum(file.stat().st_size for file in files) <= 16e6  # the last blocks twice: as the finder knows them, as letters do
+    assert sum(file.stat().st_size for file in files) <= 16e6  # the late blocks twice: for the finder, and for letters
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), (200, 150, 120)])
