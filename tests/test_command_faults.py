@@ -105,7 +105,7 @@ def folder(tmp_path_factory):
 )
 def test_training_says_what_is_wrong_before_it_begins(folder, arguments, words, capsys, monkeypatch):
     monkeypatch.setattr("train.progress.fit", lambda *_: pytest.fail("an epoch has begun"))
-    monkeypatch.setattr("train.hands.photos.load_crops", lambda *_, **__: pytest.fail("photos are looked at"))
+    monkeypatch.setattr("train.photo_head.load_crops", lambda *_, **__: pytest.fail("photos are looked at"))
     task, *others = arguments.format(folder=folder).split()
     plain = PLAIN if "--photos" not in others and "--device" not in others else []
     if "--out" not in others:

@@ -29,20 +29,31 @@ def arguments(tmp_path, monkeypatch):
             "--set", "batch_size=4", "--looks", "24"]  # fmt: skip
 
 
-def test_photos_heed_settings_stop_and_resume(arguments, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("tune", "stopped_in"), [(0, "photos"), (1, "photos"), (2, "photos-tuned")])
+def test_photos_heed_settings_stop_and_resume(arguments, tune, stopped_in, tmp_path, monkeypatch, capsys):
+    def fit_and_ask(run, splits):
+        stop["asked"] = run.recipe.name == stopped_in
+        return fit(run, splits, every=0)
+
+    stop = {"asked": False}
+    arguments = [*arguments, "--tune", str(tune)]
     assert train([*arguments, "--out", str(tmp_path / "unbroken.safetensors")]) == 0
     out, partial = tmp_path / "net.safetensors", tmp_path / "net.partial.safetensors"
     with monkeypatch.context() as patch:
-        patch.setattr("train.progress.fit", lambda run, splits: fit(run, splits, every=0))
-        patch.setattr(StopOnSignal, "asked", property(lambda self: True, lambda self, value: None), raising=False)
+        patch.setattr("train.progress.fit", fit_and_ask)
+        patch.setattr(
+            StopOnSignal, "asked", property(lambda self: stop["asked"], lambda self, value: None), raising=False
+        )
         assert train([*arguments, "--out", str(out)]) == STOPPED
     assert "--resume goes on" in capsys.readouterr().out and not out.exists()
-    assert 0 < checkpoint.read_metadata(partial).epochs < 1
+    assert 0 < checkpoint.read_metadata(partial).epochs <= 1
     assert train([*arguments, "--out", str(out), "--resume", "--seed", "9"]) == 2
     assert "was started with another seed" in capsys.readouterr().err
     assert train([*arguments, "--out", str(out), "--resume"]) == 0 and not partial.exists()
     assert "Going on from epoch" in capsys.readouterr().out
     (unbroken, about), (model, other) = checkpoint.load(tmp_path / "unbroken.safetensors"), checkpoint.load(out)
-    assert about == other and about.epochs == 3 and about.recipe["optimizer"] == "adam" and about.test_count == 6
+    assert about == other and about.epochs == (tune or 3) and about.test_count == 6
+    head = about.notes["head"] if tune else about.recipe
+    assert head["optimizer"] == "adam" and head["epochs"] == 3
     assert about.notes["precision"] == "float32" and about.notes["left_out"] == ["ann1"]
     assert all(torch.equal(*pair) for pair in zip(unbroken.parameters(), model.parameters(), strict=True))

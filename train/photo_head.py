@@ -1,6 +1,7 @@
-"""The photo network's head is trained: python -m train asl --photos DIR"""
+"""The photo network is trained on photos, first its head: python -m train asl --photos DIR"""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from train.commands import STOPPED
@@ -41,6 +42,7 @@ def train_photos(options: argparse.Namespace) -> int:
     if options.start:
         tail = fit_photos.with_all_answers(checkpoint.load(options.start, "asl")[0].tail)
     recipes = _what_is_left(recipe, options, partial)
+    notes |= {"head": asdict(recipe)} if options.tune else {}  # else it is the network's own recipe
     for number, (run, seen) in enumerate(fit_photos.trainings(tail, splits, backbone, recipes, plan, options.seed)):
         metadata = about(run, seen, notes=notes)
         if options.resume and number == 0:
