@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 
 from train.hands.boxes import iou
-from train.hands.camera import photographed
 from train.hands.eyes import Eyes
 from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, find, find_many
-from train.hands.finder_loss import first_loss, generalised_iou, second_loss
 from train.hands.finder_network import HandFinder, boxes_of, closer_boxes_of
-from train.hands.fit_finder import main
 from train.hands.networks import HandBackbone
-from train.hands.no_hands import KEPT, KINDS, no_hand
-from train.hands.scenes import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
+from train.hands.scenes.camera import photographed
+from train.hands.scenes.compose import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
+from train.hands.scenes.no_hands import KEPT, KINDS, no_hand
+from train.hands.training.finder_loss import first_loss, generalised_iou, second_loss
+from train.hands.training.fit_finder import main
 from train.learn import checkpoint
 
 SHIPPED = checkpoint.FOLDER / "hand-finder.safetensors"

@@ -10,21 +10,8 @@ from PIL import Image, ImageDraw
 
 from train.data.images import FeatureMaps, Splits
 from train.fast.machine import Plan
-from train.hands.augment import centre_crops, hands
 from train.hands.boxes import iou
 from train.hands.crop import CROP_SIDE, STORED_CONTEXT, STORED_SIDE, crop, square
-from train.hands.fit_photos import (
-    EMPTY_LOOKS,
-    Features,
-    load_features,
-    looks_at,
-    new_tail,
-    save_features,
-    splits_of,
-    to_watch,
-    trainings,
-    with_all_answers,
-)
 from train.hands.networks import (
     ANSWERS,
     BACKBONE_FILE,
@@ -38,8 +25,21 @@ from train.hands.networks import (
     HandTail,
     pooled,
 )
-from train.hands.photos import list_photos, load_crops, open_hand, place_beside
 from train.hands.places import parts, resized
+from train.hands.scenes.augment import centre_crops, hands
+from train.hands.training.fit_photos import (
+    EMPTY_LOOKS,
+    Features,
+    load_features,
+    looks_at,
+    new_tail,
+    save_features,
+    splits_of,
+    to_watch,
+    trainings,
+    with_all_answers,
+)
+from train.hands.training.photos import list_photos, load_crops, open_hand, place_beside
 from train.learn.fit import Epoch, fit
 from train.learn.networks import parameter_count
 from train.task import HANDS, LETTERS, UsageError
@@ -324,8 +324,8 @@ def test_there_are_24_letters_without_j_and_z():
 
 def test_the_command_trains_a_photo_network_on_ones_own_folder(tmp_path, monkeypatch, capsys):
     from train.__main__ import main
-    from train.hands import fit_photos
-    from train.hands.agree import Agreement
+    from train.hands.training import fit_photos
+    from train.hands.training.agree import Agreement
     from train.learn import checkpoint
 
     monkeypatch.setattr(fit_photos, "EMPTY", 8)

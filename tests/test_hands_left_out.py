@@ -10,14 +10,15 @@ from PIL import Image
 
 from train.data.images import Images
 from train.fast.machine import Plan
-from train.hands import agree, evaluate, fit_photos
-from train.hands.augment import centre_crops
+from train.hands import evaluate
 from train.hands.crop import CROP_SIDE, STORED_SIDE
 from train.hands.eyes import TorchEyes
-from train.hands.fit_photos import Features, joined, save_features, without_groups
 from train.hands.measure import Answered, skin_angle, summary, tone
 from train.hands.networks import EARLY_MAPS, HandBackbone
-from train.hands.photos import RENDERED, Crops, Photo, at_most, list_photos
+from train.hands.scenes.augment import centre_crops
+from train.hands.training import agree, fit_photos
+from train.hands.training.fit_photos import Features, joined, save_features, without_groups
+from train.hands.training.photos import RENDERED, Crops, Photo, at_most, list_photos
 from train.task import Message, UsageError
 
 

@@ -21,16 +21,22 @@ def described(package: Path) -> tuple[str, list[str]]:
     return text.splitlines()[0].removesuffix("."), order.split(", ")
 
 
-def places() -> list[str]:
-    """All files of train in reading order, by wing and name: `task`, `data.mnist`."""
+def places(package: Path = TRAIN) -> list[str]:
+    """All files of a package in reading order, by folder and name: `task`, `data.mnist`, `hands.scenes.camera`."""
     names = []
-    for name in described(TRAIN)[1]:
-        inside = described(TRAIN / name)[1] if (TRAIN / name).is_dir() else [""]
-        names += [f"{name}.{file}".rstrip(".") for file in inside]
+    for name in described(package)[1]:
+        inside = package / name
+        names += [f"{name}.{file}" for file in places(inside)] if inside.is_dir() else [name]
     return names
 
 
-# The way of the data is the way of the files: a wing imports only from wings before it, a file from files before it.
+def packages(package: Path = TRAIN) -> list[Path]:
+    """The folders within a package, and those within them, in reading order."""
+    inside = [package / name for name in described(package)[1] if (package / name).is_dir()]
+    return [folder for each in inside for folder in (each, *packages(each))]
+
+
+# The way of the data is the way of the files: a folder imports only from those before it, as files do.
 PLACES = places()
 
 
@@ -67,10 +73,9 @@ def test_imports_within_train_run_one_way(name):
 
 def test_the_readme_shows_the_wings_as_their_docstrings_do():
     readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
-    for name in described(TRAIN)[1]:
-        if (TRAIN / name).is_dir():
-            what, order = described(TRAIN / name)
-            assert f"{name}/ {what}: {', '.join(order)}" in readme
+    for package in packages():
+        what, order = described(package)
+        assert f"{package.name}/ {what}: {', '.join(order)}" in readme
 
 
 def test_train_imports_neither_demo_nor_gradio():

@@ -7,8 +7,8 @@ from PIL import Image
 
 from train.__main__ import main as train
 from train.commands import STOPPED, StopOnSignal
-from train.hands import fit_photos
-from train.hands.agree import Agreement
+from train.hands.training import fit_photos
+from train.hands.training.agree import Agreement
 from train.learn import checkpoint
 from train.learn.fit import fit
 

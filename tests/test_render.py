@@ -11,7 +11,7 @@ from PIL import Image
 
 from train.data import rendered, sign_mnist
 from train.data.splits import load_splits, load_test
-from train.hands.photos import list_photos, open_hand
+from train.hands.training.photos import list_photos, open_hand
 from train.render import __main__ as command
 from train.render.capsules import BONES, DIGIT, PAIRS, depths, gaps
 from train.render.poses import LETTERS, all_poses, other_poses

@@ -9,9 +9,9 @@ from PIL import Image
 
 from train.hands import reader as reader_module
 from train.hands.crop import CROP_SIDE
-from train.hands.no_hands import no_hand
-from train.hands.photos import list_photos
 from train.hands.reader import SignReader, Spot
+from train.hands.scenes.no_hands import no_hand
+from train.hands.training.photos import list_photos
 from train.learn import checkpoint
 from train.task import LETTERS
 

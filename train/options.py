@@ -49,7 +49,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
                         "keep what the backbone's early blocks make of them there, or take it from there; from several "
                         "files, which other seeds made, together")  # fmt: skip
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
-                        "python -m train.hands.agree (default: looked for now)")  # fmt: skip
+                        "python -m train.hands.training.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
     parser.add_argument("--leave-out", metavar="GROUP", action="append", default=[], help="with --photos: measure on "
                         "this folder or signer instead of learning from it; may be repeated")  # fmt: skip

@@ -7,11 +7,11 @@ from pathlib import Path
 from train.commands import STOPPED
 from train.data.images import Splits
 from train.fast.machine import Plan
-from train.hands import fit_photos
-from train.hands.agree import Agreement, by_boxes, kept_boxes
-from train.hands.fit_photos import Features
 from train.hands.networks import HandBackbone, HandReader
-from train.hands.photos import Photo, at_most, list_photos, load_crops
+from train.hands.training import fit_photos
+from train.hands.training.agree import Agreement, by_boxes, kept_boxes
+from train.hands.training.fit_photos import Features
+from train.hands.training.photos import Photo, at_most, list_photos, load_crops
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
 from train.learn.finish import about, finish
@@ -137,5 +137,5 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     changed = changed_recipe(recipe, options)
     unheeded = [name for name in UNHEEDED if getattr(changed, name) != getattr(recipe, name)]
     if unheeded:
-        raise UsageError(f"--set {unheeded[0]} does not go with --photos: see train/hands/fit_photos.py")
+        raise UsageError(f"--set {unheeded[0]} does not go with --photos: see train/hands/training/fit_photos.py")
     return changed

@@ -1,9 +1,8 @@
 """Hand signs, from any photo to a letter.
 
-A finder looks for the hand, the crop around it goes to the photo network. `fit_finder` and `fit_photos` train the two,
-on photos that `photos` reads, `scenes` and `augment` vary; `lesson_reader` is the lesson's network on the same photos.
+A finder looks for the hand, a reader looks at the crop around it. `scenes` makes the pictures that both learn from,
+`training` trains them; `lesson_reader` reads photos with the lesson's network.
 
-Read in this order: boxes, crop, networks, palm_body, eyes, finder, finder_network, places, backdrops, figures,
-no_hands, cut_outs, camera, scenes, augment, photos, agree, finder_loss, fit_finder, fit_photos, reader,
-lesson_reader, measure, evaluate.
+Read in this order: boxes, crop, networks, palm_body, eyes, finder, finder_network, places, reader, lesson_reader,
+scenes, training, measure, evaluate.
 """

@@ -16,7 +16,11 @@ from train.commands import faults_in_words, run
 from train.data.pictures import on_ground, open_picture
 from train.fast.machine import plan
 from train.hands.finder_network import shipped_finder
-from train.hands.fit_photos import (
+from train.hands.measure import Answered, read_photos, summary
+from train.hands.networks import HandBackbone, HandReader, HandTail
+from train.hands.reader import SignReader
+from train.hands.scenes.no_hands import no_hand
+from train.hands.training.fit_photos import (
     Features,
     about_network,
     joined,
@@ -28,11 +32,7 @@ from train.hands.fit_photos import (
     with_all_answers,
     without_groups,
 )
-from train.hands.measure import Answered, read_photos, summary
-from train.hands.networks import HandBackbone, HandReader, HandTail
-from train.hands.no_hands import no_hand
-from train.hands.photos import RENDERED, Photo, at_most, list_photos, place_beside
-from train.hands.reader import SignReader
+from train.hands.training.photos import RENDERED, Photo, at_most, list_photos, place_beside
 from train.learn import checkpoint
 from train.learn.fit import fit
 from train.task import HANDS, Recipe

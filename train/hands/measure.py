@@ -11,8 +11,8 @@ from PIL import Image
 from train.answer.reading import Reading
 from train.data.pictures import PictureError, open_picture
 from train.hands.boxes import Box
-from train.hands.photos import Photo, list_photos
 from train.hands.reader import SignReader
+from train.hands.training.photos import Photo, list_photos
 from train.task import LETTERS
 
 OTHER_HAND = "sign.other"  # the code of the answer "a hand, but none of the 24 letters"

@@ -15,7 +15,7 @@ from PIL import Image
 
 from train.commands import faults_in_words, json_line, run
 from train.data.pictures import PictureError
-from train.hands.photos import at_most, list_photos, open_hand
+from train.hands.training.photos import at_most, list_photos, open_hand
 from train.predict import reader_for
 from train.render.chart import FOLDER, GROUNDS
 from train.render.poses import LETTERS

@@ -10,7 +10,7 @@ from numpy.random import Generator
 from PIL import Image, ImageFilter
 
 from train.data.pictures import PictureError, open_picture
-from train.hands.no_hands import no_hand
+from train.hands.scenes.no_hands import no_hand
 from train.render.capsules import gaps
 from train.render.poses import LETTERS, Pose, all_poses, turned
 from train.render.scene import Colour, Light, Look, Shot, Stage

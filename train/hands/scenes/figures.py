@@ -4,7 +4,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from train.hands.backdrops import Colour, colour, ground, skin_colour
+from train.hands.scenes.backdrops import Colour, colour, ground, skin_colour
 
 
 def face(rng: Generator, side: int) -> Image.Image:

@@ -2,7 +2,7 @@
 
 So a set of whole webcam frames can be learned from, though nobody drew its boxes. The reader is the one from before.
 
-python -m train.hands.agree DIR ... --out FILE keeps the boxes, so that they need not be looked for again.
+python -m train.hands.training.agree DIR ... --out FILE keeps the boxes, so that they need not be looked for again.
 """
 
 import argparse
@@ -21,8 +21,8 @@ from train.hands.crop import as_input, crop
 from train.hands.finder import FrozenFinder, first_look, second_look
 from train.hands.finder_network import HandFinder, shipped_finder
 from train.hands.networks import HandReader
-from train.hands.photos import Finder, Photo, at_most, list_photos, open_hand
 from train.hands.places import parts, resized
+from train.hands.training.photos import Finder, Photo, at_most, list_photos, open_hand
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
 from train.task import UsageError
@@ -99,7 +99,7 @@ def key_of(photo: Photo) -> str:
 @faults_in_words(OSError)
 def main(arguments: list[str] | None = None) -> int:
     """Write a JSON file {photo: [left, top, right, bottom]}, relative to the picture's width and height."""
-    parser = argparse.ArgumentParser(prog="python -m train.hands.agree", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m train.hands.training.agree", description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="of photos, as for training")
     parser.add_argument("--per-letter", type=int, default=1000, metavar="N", help="at most N of a letter and signer")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")

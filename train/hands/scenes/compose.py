@@ -11,9 +11,9 @@ from numpy.random import Generator
 from PIL import Image, ImageFilter
 
 from train.hands.boxes import Box, yolo_box
-from train.hands.cut_outs import alpha_of
 from train.hands.finder import CLOSER, VIEW_SIDE
-from train.hands.no_hands import no_hand
+from train.hands.scenes.cut_outs import alpha_of
+from train.hands.scenes.no_hands import no_hand
 from train.task import UsageError
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from train.hands.backdrops import colour, gradient, ground, noise, noisy, plain, skin_colour, stripes
-from train.hands.figures import animal, face, robot, sketch
+from train.hands.scenes.backdrops import colour, gradient, ground, noise, noisy, plain, skin_colour, stripes
+from train.hands.scenes.figures import animal, face, robot, sketch
 
 
 def no_hand(rng: Generator, side: int = 256, kinds: Sequence[str] | None = None) -> Image.Image:

@@ -1,4 +1,6 @@
-"""Train the hand finder's head: python -m train.hands.fit_finder --yolo DIR --boxed DIR FILE --cut-outs DIR --out FILE.
+"""Train the hand finder's head.
+
+python -m train.hands.training.fit_finder --yolo DIR --boxed DIR FILE --cut-outs DIR --out FILE
 
 The body is taken from the checkpoint to start with and stays as it is, so each scene goes through it only once.
 """
@@ -16,12 +18,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from train.commands import faults_in_words, run
-from train.hands.camera import photographed
 from train.hands.finder import LABELS, VIEW_SIDE, closer_view, find_many, first_look
-from train.hands.finder_loss import first_loss, second_loss
 from train.hands.finder_network import QUICK, HandFinder
-from train.hands.photos import set_aside
-from train.hands.scenes import (
+from train.hands.scenes.camera import photographed
+from train.hands.scenes.compose import (
     Scene,
     Source,
     boxed_sources,
@@ -30,6 +30,8 @@ from train.hands.scenes import (
     scene,
     yolo_sources,
 )
+from train.hands.training.finder_loss import first_loss, second_loss
+from train.hands.training.photos import set_aside
 from train.learn import checkpoint
 from train.learn.checkpoint import Metadata
 from train.task import UsageError
@@ -137,7 +139,9 @@ def source_name(source: Source) -> str:
 
 @faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m train.hands.fit_finder", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m train.hands.training.fit_finder", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--yolo", type=Path, action="append", default=[], metavar="DIR", help="images/ and labels/")
     parser.add_argument("--boxed", type=Path, nargs=2, action="append", default=[], metavar=("DIR", "FILE"),
                         help="pictures, and a JSON file {name: [left, top, right, bottom]}, relative")  # fmt: skip

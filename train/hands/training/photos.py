@@ -14,8 +14,8 @@ from train.data.images import Images
 from train.data.pictures import PictureError, on_ground, open_picture
 from train.hands.boxes import Box, in_pixels, yolo_box
 from train.hands.crop import LONGEST, STORED_CONTEXT, STORED_SIDE, box_without_finder, crop
-from train.hands.cut_outs import alpha_of, is_cut_out, outline_of
 from train.hands.networks import NOTHING, OTHER
+from train.hands.scenes.cut_outs import alpha_of, is_cut_out, outline_of
 from train.task import LETTERS, UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff"}

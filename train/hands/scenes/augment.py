@@ -4,8 +4,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from train.hands.camera import photographed
 from train.hands.crop import CONTEXT, CROP_SIDE, STORED_CONTEXT
+from train.hands.scenes.camera import photographed
 from train.learn.augment import uniform
 
 FAR_OFF = 0.2  # share of crops that may lie twice as far from the hand's middle

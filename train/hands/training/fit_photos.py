@@ -18,7 +18,6 @@ from torch import Tensor
 
 from train.data.images import FeatureMaps, Images, Splits
 from train.fast.machine import Plan, keep_freed_memory
-from train.hands.augment import centre_crops, hands
 from train.hands.crop import CROP_SIDE, STORED_SIDE
 from train.hands.eyes import Look, eyes
 from train.hands.networks import (
@@ -33,8 +32,9 @@ from train.hands.networks import (
     HandTail,
     pooled,
 )
-from train.hands.no_hands import no_hand
-from train.hands.photos import Crops, set_aside
+from train.hands.scenes.augment import centre_crops, hands
+from train.hands.scenes.no_hands import no_hand
+from train.hands.training.photos import Crops, set_aside
 from train.learn.checkpoint import Metadata
 from train.learn.randomness import DrawnFrom
 from train.learn.run import Run
