@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TRAIN = ROOT / "train"
+TRAIN, DEMO = ROOT / "train", ROOT / "demo"
 APART = {"digits", "hands"}  # they know nothing of each other
 
 
 def described(package: Path) -> tuple[str, list[str]]:
     """What the docstring of a package says it is for, and in which order its files are to be read."""
     text = ast.get_docstring(ast.parse((package / "__init__.py").read_text("utf-8")))
-    order = " ".join(text.split("Read in this order:")[1].split()).removesuffix(".")
-    return text.splitlines()[0].removesuffix("."), order.split(", ")
+    what, _, order = text.partition("Read in this order:")
+    names = " ".join(order.split()).removesuffix(".")
+    return what.splitlines()[0].removesuffix("."), names.split(", ") if names else []
 
 
 def places(package: Path = TRAIN) -> list[str]:
@@ -37,12 +38,12 @@ def packages(package: Path = TRAIN) -> list[Path]:
 
 
 # The way of the data is the way of the files: a folder imports only from those before it, as files do.
-PLACES = places()
+PLACES = [f"{top.name}.{name}" for top in (TRAIN, DEMO) for name in places(top)]
 
 
 def place(file: Path) -> str:
-    """A file of train by its wing and name: `data.mnist`, `task`."""
-    return ".".join(file.relative_to(ROOT / "train").with_suffix("").parts)
+    """A file by its folders and name: `train.data.mnist`, `demo.app`."""
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
 
 def imported_by(file: Path) -> set[str]:
@@ -56,18 +57,17 @@ def imported_by(file: Path) -> set[str]:
     return names
 
 
-def test_every_file_of_train_has_a_place():
-    files = {place(file) for file in (ROOT / "train").rglob("*.py")}
+def test_every_file_has_a_place():
+    files = {place(file) for top in (TRAIN, DEMO) for file in top.rglob("*.py")}
     assert {name for name in files if not name.endswith("__init__")} == set(PLACES)
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_imports_within_train_run_one_way(name):
-    used = {each.removeprefix("train.") for each in imported_by(ROOT / "train" / f"{name.replace('.', '/')}.py")}
-    used &= set(PLACES)
+def test_imports_run_one_way(name):
+    used = imported_by(ROOT / f"{name.replace('.', '/')}.py") & set(PLACES)
     later = [each for each in used if PLACES.index(each) >= PLACES.index(name)]
     assert not later, f"{name} imports {later}, which come after it"
-    wing, others = name.split(".")[0], {each.split(".")[0] for each in used}
+    wing, others = name.split(".")[1], {each.split(".")[1] for each in used}
     assert wing not in APART or not others & (APART - {wing}), f"{name} knows of {others & APART}"
 
 

@@ -9,17 +9,17 @@ import pytest
 import torch
 
 from demo.limits import RunLimits
-from demo.training import work as training_work
-from demo.training.child import give_memory_back
-from demo.training.data import Shelf
-from demo.training.fitting import Pace, fits_surely, fitted
 from demo.training.follow import follow
-from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Training
 from demo.training.settings import layer_table, read_settings
 from demo.training.slots import Slots
 from demo.training.store import Store
-from demo.training.work import train
+from demo.training.trainer import work as training_work
+from demo.training.trainer.child import give_memory_back
+from demo.training.trainer.data import Shelf
+from demo.training.trainer.fitting import Pace, fits_surely, fitted
+from demo.training.trainer.pictures import confusion, filters, mistakes
+from demo.training.trainer.work import train
 from demo.wire import NotReady, TooMany
 from train.answer.onnx import to_onnx
 from train.data.images import Images, Splits

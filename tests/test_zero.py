@@ -17,7 +17,6 @@ import torch
 
 from demo.limits import RunLimits
 from demo.training import lent as there
-from demo.training import work as training_work
 from demo.training import zero
 from demo.training.lent import parts_from_there, run_there
 from demo.training.retell import retell
@@ -25,6 +24,7 @@ from demo.training.runner import Training
 from demo.training.settings import read_settings
 from demo.training.slots import Slots
 from demo.training.store import Store
+from demo.training.trainer import work as training_work
 from demo.wire import BadRequest
 from train.learn import checkpoint
 

@@ -1,7 +1,8 @@
 """The tab "Look inside": every idea of the two lessons as a figure, on one's own drawing.
 
-Read in this order: networks (which can be looked into), asked (a question from the page, checked), look (what it is
-answered), questions, endpoints.
+`networks` are those that can be looked into, `asked` is a question from the page, checked, and `look` its answer.
+
+Read in this order: networks, asked, look, questions, endpoints.
 """
 
 from demo.inside.endpoints import routes

@@ -17,7 +17,7 @@ from demo.training.runner import Training
 from demo.training.settings import Settings
 
 if TYPE_CHECKING:  # it loads torch
-    from demo.training.parts import Part
+    from demo.training.trainer.parts import Part
 
 PERIOD = 0.2  # seconds between two parts of what comes back; between two of them a run can be stopped
 KEPT_EVERY = 2.0  # seconds between two networks that come back
@@ -35,7 +35,7 @@ def _lent(work: Callable) -> Callable:
 @_lent
 def run_there(settings: Settings, limits: RunLimits, seconds: int) -> "Iterator[Part]":
     """A run in the process that has the GPU. Whoever closes it ends it."""
-    from demo.training.parts import parts
+    from demo.training.trainer.parts import parts
     from train.data.splits import load_splits
     from train.fast.machine import plan
 

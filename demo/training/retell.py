@@ -9,7 +9,7 @@ from demo.training.store import Store
 from train.task import Message, UsageError
 
 if TYPE_CHECKING:  # it loads torch
-    from demo.training.parts import Part
+    from demo.training.trainer.parts import Part
 
 log = logging.getLogger(__name__)
 

@@ -20,16 +20,16 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from demo.errors import NotReady
-from demo.training.child import HUNG
 from demo.training.retell import Lost
 from demo.training.runner import Training
+from demo.training.trainer.child import HUNG
 from train.task import Message
 
 if TYPE_CHECKING:  # it loads torch
-    from demo.training.parts import Part
+    from demo.training.trainer.parts import Part
 
 log = logging.getLogger(__name__)
-COMMAND = (sys.executable, "-m", "demo.training.child")
+COMMAND = (sys.executable, "-m", "demo.training.trainer.child")
 PERIOD = 0.05  # seconds between two looks at what a training is asked
 OVER = object()
 ASLEEP = 30.0  # seconds without a look, after which silence is no sign

@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from demo.training import child
+from demo.training.trainer import child
 from train.data.images import Images, Splits
 
 
@@ -26,7 +26,8 @@ def tiny_splits(task=None, recipe=None) -> Splits:
 
 def harmed(harm: str) -> None:
     """Has this process come to that harm when its run has learned something."""
-    from demo.training import runner, work
+    from demo.training import runner
+    from demo.training.trainer import work
 
     say = runner.Training.say
 

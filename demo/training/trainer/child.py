@@ -1,4 +1,4 @@
-"""The process that trains: python -m demo.training.child, started by the server (trainers.py), which has no torch.
+"""The process that trains, python -m demo.training.trainer.child, started by the server (trainers.py).
 
 It answers by standard output what comes by standard input, both as pickles, and ends when its input does: so it never
 outlives the server, however that ended.
@@ -65,8 +65,8 @@ class Child:
     def _ready(self, load: Callable | None) -> dict[str, Callable]:
         """Loads torch, and what else a training takes. What may be asked, by name."""
         from demo.training import settings, zero
-        from demo.training.data import Shelf
-        from demo.training.parts import parts
+        from demo.training.trainer.data import Shelf
+        from demo.training.trainer.parts import parts
         from train.data.splits import load_splits
         from train.fast import library
         from train.fast.machine import plan
@@ -137,7 +137,7 @@ class Child:
 
 
 def _reading(*arguments) -> dict:
-    from demo.training.both import reading  # only now: few networks need torch to read
+    from demo.training.reading import reading  # only now: few networks need torch to read
 
     return reading(*arguments)
 

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from demo.errors import message_of
-from demo.training.fitting import Pace, epoch_seconds, fits_surely, fitted
-from demo.training.pictures import confusion, filters, mistakes
 from demo.training.runner import Ended, Training
+from demo.training.trainer.fitting import Pace, epoch_seconds, fits_surely, fitted
+from demo.training.trainer.pictures import confusion, filters, mistakes
 from train.data.images import Splits
 from train.fast.library import ready
 from train.fast.machine import Plan

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from demo.training.runner import Training
-from demo.training.work import train
+from demo.training.trainer.work import train
 from train.data.images import Splits
 from train.fast.machine import Plan
 from train.learn import checkpoint
