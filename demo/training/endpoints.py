@@ -24,7 +24,14 @@ __all__ = ["api", "close", "routes"]
 
 def routes(app: FastAPI) -> None:
     """Adds train/run, steer, layers, line, choices, data, try and keep to `app`."""
-    host, files = host_of(app), Turn(20)
+    _add_runs(app)
+    _add_form(app)
+    _add_results(app)
+
+
+def _add_runs(app: FastAPI) -> None:
+    """A run is started, followed and steered."""
+    host = host_of(app)
 
     @app.post("/train/run", include_in_schema=False)
     @answered
@@ -56,6 +63,11 @@ def routes(app: FastAPI) -> None:
             training.steer(wire.get("do"))
         return JSONResponse({"state": training.state})
 
+
+def _add_form(app: FastAPI) -> None:
+    """What the form asks before a run: choices, data, layers, the line."""
+    host = host_of(app)
+
     @app.post("/train/layers", include_in_schema=False)
     @answered
     async def table(request: Request) -> JSONResponse:
@@ -81,6 +93,11 @@ def routes(app: FastAPI) -> None:
             return JSONResponse(await trainers.ask("images", task_of({"task": task})))
         except NotReady as error:  # an answer to the question that was asked
             return JSONResponse({"error": sentence(error), "code": error.message.code, "values": error.message.values})
+
+
+def _add_results(app: FastAPI) -> None:
+    """What a run has learned is tried and kept."""
+    host, files = host_of(app), Turn(20)
 
     @app.post("/train/try", include_in_schema=False)
     @answered

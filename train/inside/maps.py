@@ -1,6 +1,6 @@
 """Every map of every layer for one picture, and how much each matters for the answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from train.inside.fields import Field, geometry
 from train.learn.checkpoint import Metadata
 from train.task import UsageError
+
+Record = tuple[str, nn.Module, Tensor, Tensor]  # a layer that was passed: its name, itself, what it got and gave
 
 
 class InsideError(UsageError):
@@ -66,7 +68,7 @@ def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None 
 
     Raises InsideError where the picture does not fit, or the network's weights are NaN or infinite.
     """
-    records: list[tuple[str, nn.Module, Tensor, Tensor]] = []
+    records: list[Record] = []
     names: dict[nn.Module, list[str]] = {}  # one layer may stand in several places, as a Dropout does
     for name, layer in model.named_modules(remove_duplicate=False):
         if not list(layer.children()):
@@ -85,6 +87,14 @@ def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None 
         # a layer may be passed more than once, or not on the way to the answer
         outputs = [output for *_, output in records]
         gradients = torch.autograd.grad(scores[answer], outputs, allow_unused=True)
+    layers = _layers(records, gradients)
+    first = next((index for index, layer in enumerate(layers) if layer.name.startswith(part)), 0)
+    scores = scores.detach()
+    return Trace(layers[first:], scores, (scores / about.temperature).softmax(0), answer)
+
+
+def _layers(records: Sequence[Record], gradients: Sequence[Tensor | None]) -> list[Layer]:
+    """What is told of each layer that was passed; a gradient is None where the answer does not depend on it."""
     layers, field = [], Field()
     for (name, layer, given, output), gradient in zip(records, gradients, strict=True):
         wide = output.dim() == 4
@@ -105,9 +115,7 @@ def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None 
                 sum(parameter.numel() for parameter in layer.parameters()),
             )
         )
-    first = next((index for index, layer in enumerate(layers) if layer.name.startswith(part)), 0)
-    scores = scores.detach()
-    return Trace(layers[first:], scores, (scores / about.temperature).softmax(0), answer)
+    return layers
 
 
 def normalised(about: Metadata, pixels: Tensor) -> Tensor:

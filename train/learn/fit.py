@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,64 +67,78 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
 
     Raises TrainingStopped if the loss is no longer finite.
     """
-    recipe, plan = run.recipe, run.plan
-    splits = splits.to(plan.device)
-    if plan.device == "cpu":
-        torch.set_num_threads(plan.threads)
-        keep_freed_memory()
-    elif plan.device.startswith("cuda"):
-        torch.set_float32_matmul_precision("high")  # TF32
-        torch.backends.cudnn.benchmark = True  # batches are all of one size: finding the fastest algorithm pays
-    if needs_trial(plan):
-        check_plan(run, splits.train)
-        plan = run.plan
-    count = len(splits.train)
+    splits = _ready(run, splits)
+    recipe, count = run.recipe, len(splits.train)
     steps = math.ceil(count / recipe.batch_size)
     started, started_at = time.perf_counter(), run.steps_done
     descend = TrainingStep(run, splits.train)
+    watch = StuckWatch(splits.train.labels, len(run.task.labels), run.steps_done)
+    some = splits.validation[:100]
     _remember(run)
-    watch, seen = StuckWatch(splits.train.labels, len(run.task.labels)), run.steps_done
     ended_untold = run.steps_done % steps == 0 and run.sums[2] > 0  # stopped between last step and Epoch event
-
-    def end() -> int:
-        return min(steps * recipe.epochs, run.ends_at)
-
     for epoch in range(run.steps_done // steps + (not ended_untold), recipe.epochs + 1):
-        if run.steps_done >= end() and not run.sums[2]:
+        if run.steps_done >= _end(run, steps) and not run.sums[2]:
             break  # it ends earlier than its recipe
-        order = torch.randperm(count, generator=generator_for(run.seed, -epoch)).to(plan.device)
-        clock = time.perf_counter()
-        run.model.train()
-        for step in range(run.steps_done - (epoch - 1) * steps + 1, steps + 1):
-            if run.steps_done >= end():
-                break
-            batch = order[(step - 1) * recipe.batch_size : step * recipe.batch_size]
-            descend(batch, progress=run.steps_done / end())
-            if time.perf_counter() - clock >= every or step == steps or run.steps_done == end():
-                sums = descend.take_sums()
-                run.sums += sums
-                loss, correct, images = sums.tolist()
-                _check_finite(run, loss)
-                speed = images / (time.perf_counter() - clock) * run.workers.count
-                done = run.steps_done / end()
-                yield Step(epoch, recipe.epochs, step, steps, loss / images, correct / images, speed, done)
-                message = watch(loss, images, run.steps_done - seen, run.steps_done >= end(),
-                                lambda: scores_of(run.model, splits.validation[:100], run.task, plan))  # fmt: skip
-                seen = run.steps_done
-                if message:
-                    yield Stuck(epoch, step, message)
-                run.model.train()  # whoever looked at the network may have switched it
-                clock = time.perf_counter()
-        loss, correct, images = run.workers.total(run.sums, plan.device).tolist()
+        order = torch.randperm(count, generator=generator_for(run.seed, -epoch)).to(run.plan.device)
+        batches = order.split(recipe.batch_size)[run.steps_done - (epoch - 1) * steps :]
+        for step in _steps(run, batches, descend, epoch, steps, every):
+            yield step
+            last = run.steps_done >= _end(run, steps)
+            message = watch(step.loss, run.steps_done, last, lambda: scores_of(run.model, some, run.task, run.plan))
+            if message:
+                yield Stuck(epoch, step.step, message)
+        loss, correct, images = run.workers.total(run.sums, run.plan.device).tolist()
         run.sums.zero_()
-        run.validation_scores = scores_of(run.result, splits.validation, run.task, plan)
+        run.validation_scores = scores_of(run.result, splits.validation, run.task, run.plan)
         validation = judge(run.validation_scores, splits.validation.labels)
         seconds = time.perf_counter() - started
-        left = seconds / max(run.steps_done - started_at, 1) * (end() - run.steps_done)
+        left = seconds / max(run.steps_done - started_at, 1) * (_end(run, steps) - run.steps_done)
         yield Epoch(epoch, recipe.epochs, loss / images, correct / images, validation.loss, validation.accuracy,
                     seconds, left)  # fmt: skip
     run.model.eval()
     run.result.eval()
+
+
+def _ready(run: Run, splits: Splits) -> Splits:
+    """The data on the run's device, torch set up for that, and a plan that was tried where it must be."""
+    splits = splits.to(run.plan.device)
+    if run.plan.device == "cpu":
+        torch.set_num_threads(run.plan.threads)
+        keep_freed_memory()
+    elif run.plan.device.startswith("cuda"):
+        torch.set_float32_matmul_precision("high")  # TF32
+        torch.backends.cudnn.benchmark = True  # batches are all of one size: finding the fastest algorithm pays
+    if needs_trial(run.plan):
+        check_plan(run, splits.train)
+    return splits
+
+
+def _end(run: Run, steps: int) -> int:
+    """After which of its steps a run of so many an epoch ends; it may be told to end earlier while it goes on."""
+    return min(steps * run.recipe.epochs, run.ends_at)
+
+
+def _steps(
+    run: Run, batches: Sequence[Tensor], descend: TrainingStep, epoch: int, steps: int, every: float
+) -> Iterator[Step]:
+    """The rest of an epoch of so many steps, told every so many seconds."""
+    clock = time.perf_counter()
+    run.model.train()
+    for batch in batches:
+        if run.steps_done >= _end(run, steps):
+            break
+        descend(batch, progress=run.steps_done / _end(run, steps))
+        step, end = run.steps_done - (epoch - 1) * steps, _end(run, steps)
+        if time.perf_counter() - clock >= every or step == steps or run.steps_done == end:
+            sums = descend.take_sums()
+            run.sums += sums
+            loss, correct, images = sums.tolist()
+            _check_finite(run, loss)
+            speed = images / (time.perf_counter() - clock) * run.workers.count
+            yield Step(epoch, run.recipe.epochs, step, steps, loss / images, correct / images, speed,
+                       run.steps_done / end)  # fmt: skip
+            run.model.train()  # whoever looked at the network may have switched it
+            clock = time.perf_counter()
 
 
 @dataclass(frozen=True)

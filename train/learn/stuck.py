@@ -26,29 +26,35 @@ class Stuck:
 class StuckWatch:
     """Compares the mean loss of some hundred steps with that of guessing by the labels' frequencies alone."""
 
-    def __init__(self, labels: Tensor, classes: int):
-        """Labels (N,) to learn from, which may hold NO_CLASS: of these the best guess is an equal share for all."""
+    def __init__(self, labels: Tensor, classes: int, steps_done: int = 0):
+        """A watch over the steps after the first `steps_done`.
+
+        Labels (N,) to learn from may hold NO_CLASS: of these the best guess is an equal share for all.
+        """
         counts = torch.bincount(labels[labels != NO_CLASS], minlength=classes).double()
         shares = counts / counts.sum().clamp(min=1)
         known = float(counts.sum()) / len(labels)
         even = torch.tensor(float(classes)).log().item()
         self.guessing = known * -float(torch.xlogy(shares, shares).sum()) + (1 - known) * even
-        self.loss = self.images = self.steps = 0.0
+        self.since = self.seen = steps_done
+        self.loss = 0.0  # summed over the steps since
         self.told = False
 
-    def __call__(self, loss: float, images: float, steps: int, last: bool, scores: Callable[[], Tensor]):
-        """What is wrong, as a Message, or None.
+    def __call__(self, loss: float, steps_done: int, last: bool, scores: Callable[[], Tensor]) -> Message | None:
+        """What is wrong, or None.
 
         Args:
-            loss: summed over so many images, of so many steps, since the last call.
+            loss: the mean over the steps since the last call.
+            steps_done: the run's, by now.
             last: whether no step is left.
             scores: gives the network's scores (N, classes) of a few different images.
         """
-        self.loss, self.images, self.steps = self.loss + loss, self.images + images, self.steps + steps
-        if self.told or self.steps < (FEWEST if last else STEPS):
+        self.loss, self.seen = self.loss + loss * (steps_done - self.seen), steps_done
+        steps = steps_done - self.since
+        if self.told or steps < (FEWEST if last else STEPS):
             return None
-        mean = self.loss / self.images
-        self.loss = self.images = self.steps = 0.0
+        mean = self.loss / steps
+        self.loss, self.since = 0.0, steps_done
         if mean < GUESSING * self.guessing:
             return None
         self.told = True
