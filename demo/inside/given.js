@@ -158,7 +158,10 @@ export function createGiven(root, lab, { changed, chosen }) {
     },
     async begin() {
       ready = await lab.ready().catch(() => SHIPPED);
-      if (!ready.includes("lesson")) lab.network = ready[0] ?? "digits";
+      const lacking = lab.network === "lesson" && !ready.includes("lesson");
+      if (lacking) lab.network = ready[0] ?? "digits";
+      if (SHIPPED.some((name) => !ready.includes(name))) networks();
+      return lacking;
     },
   };
 }

@@ -129,6 +129,6 @@ export async function mount(root) {
 
   apply(root);
   line();
-  await given.begin();
-  read();
+  read(); // the station and its words at once: a server that has to load torch first answers seconds later
+  if (await given.begin()) read();
 }
