@@ -132,6 +132,7 @@ export function mountAlphabet(section, signs) {
     if (!practice || signs.dataset.state !== "camera") return;
     const film = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, srcObject: theirs.srcObject });
     film.setAttribute("aria-hidden", "true");
+    if (find(".practice-advice").dataset.t === "hand.practice.how") say(find(".practice-advice"), ""); // done
     film.classList.toggle("mirrored", picture.classList.contains("mirrored"));
     find(".practice-views").append(film);
   }
