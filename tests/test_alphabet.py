@@ -43,6 +43,17 @@ def test_letters_that_move_are_shown_but_not_read(alphabet):
     assert alphabet.server.asked == []
 
 
+def test_a_late_answer_is_not_said_of_the_letter_chosen_since(alphabet):
+    alphabet.server.at_once = False
+    alphabet.server.answer = canned("K", K)
+    alphabet.get_by_role("button", name="K: Index and middle finger up").click()
+    until(alphabet, lambda: alphabet.server.waiting)
+    alphabet.get_by_role("button", name="J: As I").click()
+    alphabet.server.waiting[0].fulfill(body=alphabet.server.answer, content_type="application/json")
+    answered(alphabet, 1)
+    assert text(alphabet, ".alphabet-read").startswith("J is a movement")
+
+
 def test_a_word_is_spelled_letter_by_letter(alphabet):
     alphabet.evaluate(
         """() => {

@@ -73,6 +73,36 @@ def lesson_network_and_input(page):
     return model, (torch.tensor(pixels, dtype=torch.float32).view(1, 1, 28, 28) / 255 - about.mean) / about.std
 
 
+def test_a_station_can_be_read_before_the_network_has_answered(browser, app_url):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="en-GB")
+    page = context.new_page()
+    held, asleep = [], True
+    questions = re.compile("/inside/(look|networks)$")
+    page.route(questions, lambda route: held.append(route) if asleep else route.continue_())  # torch is being loaded
+    page.goto(f"{app_url}?tab=inside&station=numbers")
+    waiting = page.get_by_text(words("en")["inside.waiting"])
+    waiting.wait_for()
+    page.locator(".inside .station", has_text="784 numbers").wait_for()
+    assert waiting.is_visible()
+    asleep = False
+    for route in held:
+        route.continue_()
+    page.wait_for_selector('.inside[data-state="seen"]', timeout=60_000)
+    assert not waiting.is_visible()
+    context.close()
+
+
+def test_a_network_without_batchnorm_leads_to_one_that_has_it(desk):
+    open_at(desk, "station=modes")
+    choice = desk.locator(".inside .lacking").get_by_role("button", name=words("en")["inside.network.digits"])
+    choice.click()
+    desk.locator(".inside .trio.even canvas").first.wait_for()
+    assert not desk.locator(".inside .lacking").is_visible()
+    assert "network=digits" in desk.url
+    assert desk.locator(".inside select.network").input_value() == "digits"
+    assert desk.evaluate("() => document.activeElement.matches('.station')")
+
+
 def test_what_one_draws_is_read_and_goes_into_the_address(desk):
     open_at(desk, "station=convolution")
     desk.locator('.inside [data-do="clear"]').click()

@@ -182,9 +182,32 @@ def test_in_chinese_no_english_is_left(browser, app_url, tab):
 def test_how_does_this_work_leads_into_look_inside(browser, app_url, tab, station):
     page = opened(browser, app_url, tab)
     page.locator(f"#{tab}").get_by_role("link", name="How does this work?").click()
-    page.wait_for_selector(f".inside[data-state=seen] .station[data-station={station}]")
+    page.wait_for_selector(f".inside[data-state=seen] .station[data-station={station}]", timeout=60_000)
     assert "tab=inside" in page.url and f"station={station}" in page.url
     page.context.close()
+
+
+def test_back_and_forward_lead_from_tab_to_tab(browser, app_url):
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(app_url)
+    page.wait_for_selector(READY["draw"])
+    page.click("[data-example=seven]")
+    page.wait_for_function("() => document.querySelector('.draw').dataset.answer === '7'")
+    page.click(".draw [data-do=inside]")
+    page.wait_for_selector(READY["inside"], timeout=60_000)
+    page.click("#tab-train")
+    page.wait_for_selector(READY["train"], timeout=60_000)
+    page.go_back()
+    page.wait_for_selector(".inside .station[data-station=maps]")
+    assert "network=digits" in page.url and not page.is_visible(".train")
+    page.go_back()
+    page.wait_for_selector(".draw")
+    assert page.get_attribute(".draw", "data-answer") == "7" and not page.is_visible(".inside")
+    assert page.get_attribute("#tab-draw", "aria-selected") == "true"
+    page.go_forward()
+    page.wait_for_selector(".inside .station[data-station=maps]")
+    context.close()
 
 
 def test_a_shared_address_says_what_is_seen(browser, app_url):

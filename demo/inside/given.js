@@ -144,6 +144,10 @@ export function createGiven(root, lab, { changed, chosen }) {
     networks,
     bring,
     bringHand,
+    choose(network) {
+      $(".network").value = network;
+      return choose(network);
+    },
     repaint() {
       pad.redraw();
       if (lab.view) view();
@@ -156,9 +160,13 @@ export function createGiven(root, lab, { changed, chosen }) {
       else if (forHands(lab.network)) bringHand("L");
       else pad.put(station === "learning" ? DOUBTFUL.strokes : SAMPLES[0]);
     },
+    /** Asks which networks the server has; whether another one had to be chosen, for lack of the one to begin with. */
     async begin() {
       ready = await lab.ready().catch(() => SHIPPED);
-      if (!ready.includes("lesson")) lab.network = ready[0] ?? "digits";
+      const lacking = lab.network === "lesson" && !ready.includes("lesson");
+      if (lacking) lab.network = ready[0] ?? "digits";
+      if (SHIPPED.some((name) => !ready.includes(name))) networks();
+      return lacking;
     },
   };
 }

@@ -38,7 +38,7 @@ export async function mount(root) {
     );
     node.dataset.station = known.name;
     open = { name: known.name, station: {} };
-    open.station = known.mount(body, { lab, link, stationLink, parameters: lab.parameters }) ?? {};
+    open.station = known.mount(body, { lab, link, stationLink, chooseNetwork, parameters: lab.parameters }) ?? {};
     for (const item of root.querySelectorAll(".line a")) {
       const here = item.dataset.station === known.name;
       if (here) item.setAttribute("aria-current", "step");
@@ -70,6 +70,11 @@ export async function mount(root) {
       if ($(".station").getBoundingClientRect().top < 0) $(".station").scrollIntoView();
     };
     return el("a", { href: `?tab=inside&station=${name}`, "data-station": name, onclick: follow, ...attributes }, ...children);
+  }
+
+  async function chooseNetwork(network) {
+    await given.choose(network);
+    $(".station").focus({ preventScroll: true }); // the button that was pressed is gone
   }
 
   function line() {
@@ -129,6 +134,6 @@ export async function mount(root) {
 
   apply(root);
   line();
-  await given.begin();
-  read();
+  read(); // the station and its words at once: a server that has to load torch first answers seconds later
+  if (await given.begin()) read();
 }

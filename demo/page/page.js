@@ -17,7 +17,9 @@ const tabs = createTabs(document.querySelector('[role="tablist"]'), {
     say(trouble, "page.broken");
   },
 });
-tabs.open(tabIn(location.href) ?? "draw", { address: false });
+const openNamed = () => tabs.open(tabIn(location.href) ?? "draw", { address: false });
+addEventListener("popstate", openNamed); // before the tabs' own listeners: they look whether they are shown
+openNamed();
 
 document.querySelector(".languages").addEventListener("click", (event) => {
   const link = event.target.closest("[data-language]");

@@ -16,7 +16,8 @@ export function createTabs(row, { load, failed }) {
       each.tabIndex = each === tab ? 0 : -1;
       panelOf(each).hidden = each !== tab;
     }
-    if (address) history.replaceState(null, "", addressOf(location.href, nameOf(tab)));
+    const url = addressOf(location.href, nameOf(tab));
+    if (address && url !== location.href) history.pushState(null, "", url); // Back leads to the tab before
     if (mounted.has(tab)) return;
     mounted.add(tab);
     try {

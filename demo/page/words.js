@@ -41,7 +41,8 @@ function written(value, name, tag, words) {
 
 /** "a, b or c", as the language says it. */
 export function listed(items, tag = language) {
-  return new Intl.ListFormat(tag === "en" ? "en-GB" : tag, { type: "disjunction" }).format(items.map(String));
+  const list = new Intl.ListFormat(tag === "en" ? "en-GB" : tag, { type: "disjunction" }).format(items.map(String));
+  return list.replace(/(?<=\w)或/, " 或").replace(/或(?=\w)/, "或 "); // Chinese keeps a digit or letter apart
 }
 
 /** A share of 0..1 as per cent; one that rounds to all or nothing, but is not, is said to be over or under. */

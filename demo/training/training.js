@@ -115,7 +115,7 @@ export async function mount(section) {
   for (const view of root.querySelectorAll("[data-view]")) view.addEventListener("change", plot);
   const redraw = () => [...Object.values(charts), sights, trial].forEach((each) => each.redraw());
   matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", redraw);
-  if (matchMedia("(max-width: 900px)").matches) find(".more").open = false; // there Start comes first
+  if (matchMedia("(max-width: 56.25em)").matches) find(".more").open = false; // there Start comes first
 
   const { seconds, epochs, batch_size: batch, parameters } = choices.limits;
   say(find(".limits"), "train.limits", { seconds, epochs, batch, parameters: parameters / 1e6 });

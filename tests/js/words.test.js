@@ -24,6 +24,8 @@ test("numbers are written as the language does, and keep all that they say", () 
 test("lists end in or", () => {
   assert.equal(listed(["M", "N", "S"], "en"), "M, N or S");
   assert.equal(listed(["M"], "en"), "M");
+  assert.equal(listed(["7", "1"], "zh-TW"), "7 或 1");
+  assert.equal(listed(["M", "其他手勢"], "zh-TW"), "M 或其他手勢");
   assert.equal(fill("{labels}", { labels: "M, N or S" }, "zh-TW"), listed(["M", "N", "S"], "zh-TW")); // as Python wrote it
 });
 

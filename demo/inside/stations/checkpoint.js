@@ -24,6 +24,12 @@ export function mount(root, { lab }) {
     el("details", {}, el("summary", {}, t("inside.more")), ["safe", "buffers"].map((key) => prose(`inside.checkpoint.${key}`))),
   );
 
+  /** A tensor's name, which may go on in a new line after a dot. */
+  function named(key) {
+    const [first, ...others] = key.split(".");
+    return el("code", { translate: "no" }, first, others.map((part) => [".", el("wbr"), part]));
+  }
+
   async function ask() {
     const turn = ++asked;
     const found = await lab.ask("contents").catch(() => null);
@@ -35,7 +41,7 @@ export function mount(root, { lab }) {
     table.replaceChildren(
       el("thead", {}, el("tr", {}, ["name", "shape", "numbers", "bytes"].map((key) => el("th", { scope: "col" }, t(`inside.checkpoint.${key}`))))),
       el("tbody", {}, found.tensors.map(({ name: key, shape, size, learned }) =>
-        el(learned ? "tr" : "tr.quiet", {}, el("th", { scope: "row" }, el("code", { translate: "no" }, key)),
+        el(learned ? "tr" : "tr.quiet", {}, el("th", { scope: "row" }, named(key)),
           el("td", { translate: "no" }, shape.length ? shape.join(" × ") : "1"), el("td", {}, whole(values(shape))),
           el("td", {}, el("span.meter", { "aria-hidden": "true" }, el("i", { style: `width: ${(100 * size) / biggest}%` })), el("span.figure", {}, whole(size)))))),
     );

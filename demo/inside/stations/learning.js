@@ -101,7 +101,8 @@ export function mount(root, { lab, link, parameters }) {
     shares.classList.toggle("many", view.labels.length > 12);
     shares.set(found.before, label);
     shares.querySelectorAll(".track").forEach((track, index) => track.append(el("s", { style: `left: ${100 * found.after[index]}%` })));
-    answers.replaceChildren(shares, el("p.quiet", {}, t("inside.learning.bars")));
+    const softened = view.temperature === 1 ? "" : t("inside.learning.temperature", { temperature: short(view.temperature), station: t("inside.scores.short") });
+    answers.replaceChildren(shares, el("p.quiet", {}, t("inside.learning.bars")), el("p.quiet", {}, softened));
     const most = Math.max(...found.layers.map((layer) => layer.gradient), 1e-12);
     const small = (value) => number(value, { maximumSignificantDigits: 3 });
     table.replaceChildren(

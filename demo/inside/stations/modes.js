@@ -6,7 +6,7 @@ import { el, prose, rich, short, slider } from "../parts.js";
 
 export const name = "modes";
 
-export function mount(root, { lab, link, parameters }) {
+export function mount(root, { lab, link, chooseNetwork, parameters }) {
   let layer = Number(parameters.get("layer")) || 0;
   let rate = null;
   let seed = 0;
@@ -21,7 +21,10 @@ export function mount(root, { lab, link, parameters }) {
   });
   const batch = el("p.quiet");
   const normed = el("div.workbench", {}, el("label.labelled", {}, el("span", {}, t("inside.modes.layer")), layers), el("div.trio.even", {}, charts.map(({ node }) => node)), batch);
-  const lacking = el("p.help", {}, ...rich(t("inside.modes.without")));
+  const lacking = el("div.lacking", {},
+    el("p.help", {}, t("inside.modes.without")),
+    el("div.tools", {}, ["digits", "signs"].map((network) =>
+      el("button", { type: "button", onclick: () => chooseNetwork(network) }, t(`inside.network.${network}`)))));
   const rates = slider(t("inside.modes.rate"), {
     min: 0, max: 0.9, step: 0.05, value: 0.3, show: (value) => number(value, { style: "percent" }),
     changed(value) {
@@ -38,6 +41,7 @@ export function mount(root, { lab, link, parameters }) {
   const cloud = el("canvas");
   const said = el("p.here", { "aria-live": "polite" });
   const where = el("p.quiet");
+  lacking.hidden = normed.hidden = true; // until the answer says which of them it is
   layers.addEventListener("change", () => {
     layer = layers.selectedIndex;
     parameters.set("layer", layer);

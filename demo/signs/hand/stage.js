@@ -14,7 +14,7 @@ export const pictureOf = (letter, ground = dark.matches ? "dark" : "light") => n
 export function mountAlphabet(section, signs) {
   const find = (selector) => section.querySelector(selector);
   const [canvas, still, chart, field] = [find("canvas"), find(".alphabet-still"), find(".alphabet-chart"), find(".alphabet-word input")];
-  let [hand, letter, asked, practice] = [null, "A", null, null];
+  let [hand, letter, chosen, asked, practice] = [null, "A", null, null, null]; // chosen in the chart, asked of the network
 
   // ---- the hand, or its pictures
 
@@ -85,11 +85,13 @@ export function mountAlphabet(section, signs) {
 
   async function choose(name) {
     go(name);
+    [chosen, asked] = [name, null]; // an answer still on its way is about another picture
     say(find(".alphabet-read"), STILL.includes(name) ? "" : "hand.moves.try", { letter: name });
     if (!STILL.includes(name) || practice || signs.dataset.state === "camera") return;
-    asked = name;
     const picture = await (await fetch(pictureOf(name))).blob();
-    if (asked === name) signs.dispatchEvent(new CustomEvent("picture", { detail: picture }));
+    if (chosen !== name) return;
+    asked = name;
+    signs.dispatchEvent(new CustomEvent("picture", { detail: picture }));
   }
 
   signs.addEventListener("read", ({ detail: { label, share, live, moved } }) => {
@@ -130,6 +132,7 @@ export function mountAlphabet(section, signs) {
     if (!practice || signs.dataset.state !== "camera") return;
     const film = Object.assign(document.createElement("video"), { muted: true, playsInline: true, autoplay: true, srcObject: theirs.srcObject });
     film.setAttribute("aria-hidden", "true");
+    if (find(".practice-advice").dataset.t === "hand.practice.how") say(find(".practice-advice"), ""); // done
     film.classList.toggle("mirrored", picture.classList.contains("mirrored"));
     find(".practice-views").append(film);
   }
