@@ -8,5 +8,5 @@ export, render, benchmark, options, progress, photo_head, __main__.
 
 import os
 
-# ONNX Runtime else sends figures of its use to its makers, and keeps a number of the device in the user's cache
+# Otherwise ONNX Runtime reports its use to its makers, and keeps an identifier of the device in the user's cache
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -65,7 +65,7 @@ def _train(options: argparse.Namespace, workers: Workers, device: str) -> int:
     metadata = _about(options, run, splits)
     if options.resume:
         resume(run, partial_path(out), metadata)
-    if not workers.first:  # its work is the gradients; the first worker shows and saves
+    if not workers.first:  # it only contributes gradients; the first worker prints and saves
         for _ in fit(run, splits):
             pass
         return 0
@@ -94,7 +94,7 @@ def _check_task(options: argparse.Namespace, task: Task) -> None:
 
 
 def _run(options: argparse.Namespace, task: Task, recipe: Recipe, workers: Workers, device: str) -> Run:
-    """The run as it begins. Raises UsageError if its network does not suit the task, or has no layers as asked for."""
+    """The run before its first step. Raises UsageError if its network or layers do not suit."""
     partial = partial_path(options.out or checkpoint.default_path(task.name, recipe.name))
     plan = workers.agreed(plan_for(options, device, threads_each(workers), partial))
     layers = options.layers or (checkpoint.read_metadata(partial).notes.get("layers") if options.resume else None)

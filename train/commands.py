@@ -1,4 +1,4 @@
-"""What the command lines share: faults become a sentence, and who cuts their output off loses nothing."""
+"""What the command lines share: faults become a sentence, and a cut-off output loses no work."""
 
 import argparse
 import contextlib
@@ -23,7 +23,7 @@ MOST_THREADS = 1024
 def run(main: Callable[[], int]) -> None:
     """Run a command line's `main` as a process: its exit status, and no traceback for Ctrl-C or a cut-off output."""
     for stream in (sys.stdout, sys.stderr):
-        # what the terminal has no letters for is shown by its number: \\u2588
+        # a character that the terminal cannot show is printed by its number: \\u2588
         with contextlib.suppress(AttributeError, OSError):
             stream.reconfigure(errors="backslashreplace")
     with contextlib.suppress(AttributeError, ValueError):
@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
 
 
 def faults_in_words(*others: type[Exception]) -> Callable:
-    """Decorates a command line's `main`: UsageError, or one of those others, is printed, and the exit status FAULT."""
+    """Decorate a command line's `main`: a UsageError, or one of `others`, is printed, and the exit status is FAULT."""
 
     def decorated(main: Callable[..., int]) -> Callable[..., int]:
         @functools.wraps(main)
@@ -63,7 +63,7 @@ def faults_in_words(*others: type[Exception]) -> Callable:
 
 
 def _name_of(main: Callable) -> str:
-    """What a command is called after `python -m train.`; where it is `main` of a script, the script's name."""
+    """A command's name after `python -m train.`; for the `main` of a script, the script's name."""
     module = sys.modules[main.__module__].__spec__
     return module.name.removesuffix(".__main__").removeprefix("train.") if module else Path(sys.argv[0]).stem
 
@@ -74,7 +74,7 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def lasting_output() -> Iterator[None]:
-    """Within, what cannot be printed (`| head -1`, a full disk) is given up, and the work goes on."""
+    """Inside this context, output that cannot be written (`| head -1`, a full disk) is dropped; the work goes on."""
     before, sys.stdout = sys.stdout, _Lasting(sys.stdout)
     try:
         yield
@@ -112,7 +112,7 @@ class _Lasting:
 
 
 def _silence() -> None:
-    """Send standard output nowhere from here on; what Python still holds of it, too, which else would fail at exit."""
+    """Discard standard output from here on, including what Python has buffered, whose flush would fail at exit."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -120,7 +120,7 @@ def _silence() -> None:
 
 
 def json_line(values: dict) -> str:
-    """JSON with the letters as they are, where standard output has them; else by their numbers."""
+    """JSON with characters as they are where standard output can encode them, otherwise escaped by their numbers."""
     line = json.dumps(values, ensure_ascii=False)
     try:
         line.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
@@ -131,7 +131,7 @@ def json_line(values: dict) -> str:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for a seed, device or number of threads that no machine has."""
-    seed = getattr(options, "seed", None)  # none: the recipe's own
+    seed = getattr(options, "seed", None)  # None: the recipe's own
     if seed is not None and not 0 <= seed <= MOST_SEED:
         raise UsageError(f"--seed must be from 0 to {MOST_SEED}, not {options.seed}")
     device = getattr(options, "device", "auto")
@@ -151,7 +151,7 @@ class StopOnSignal:
 
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
-        for each in self.before:  # Ctrl-C and then SIGTERM are two, too
+        for each in self.before:  # Ctrl-C followed by SIGTERM counts as two
             signal.signal(each, signal.default_int_handler)
 
     def restore(self) -> None:

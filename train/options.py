@@ -1,4 +1,4 @@
-"""What a training can be asked for on the command line, and what follows from it for its recipe and its machine."""
+"""What training can be asked for on the command line, and what follows for its recipe and its machine."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +12,7 @@ from train.task import TASKS, Recipe
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:
-    """The command line of a training."""
+    """Parse the command line of a training run."""
     parser = argparse.ArgumentParser(
         prog="python -m train",
         description="Train a network on a GPU, or on a CPU where there is none.",
@@ -34,20 +34,26 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
                         "quicker, or torch's own (default: fused where they can be had)")  # fmt: skip
     parser.add_argument("--data", type=Path, help="folder of the data, if not in the usual places")
     parser.add_argument("--labels", choices=FORMS, help="how Sign Language MNIST's labels are numbered")
-    parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: learn also from pen strokes (UCI's "
-                        "pendigits-orig.tra), and from scribbles and letters what is no digit")  # fmt: skip
+    parser.add_argument("--strokes", type=Path, metavar="FILE", help="mnist: also learn from pen strokes (UCI's "
+                        "pendigits-orig.tra), and from scribbles and letters what is not a digit")  # fmt: skip
     parser.add_argument("--photos", type=Path, metavar="DIR", action="append", help="asl: train the photo network: "
                         "a folder for each letter, or images and labels with YOLO boxes; repeatable")  # fmt: skip
-    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N of a letter and "
-                        "signer, but all whose box is given")  # fmt: skip
-    parser.add_argument("--looks", type=int, default=24_000, metavar="N", help="with --photos: at varied hands in all")
-    parser.add_argument("--simulated", type=float, default=0.5, metavar="SHARE", help="with --photos: of looks as by "
-                        "another camera in another light, 0 to 1 (default 0.5)")  # fmt: skip
-    parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="with --photos: in which the backbone's "
-                        "last blocks learn too, after the head (default 1; 0: they stay as they are)")  # fmt: skip
+    parser.add_argument("--per-letter", type=int, metavar="N", help="with --photos: at most N photos of a "
+                        "letter and signer; photos with a given box are all used")  # fmt: skip
+    parser.add_argument(
+        "--looks",
+        type=int,
+        default=24_000,
+        metavar="N",
+        help="with --photos: how many varied crops of hands to look at (default 24,000)",
+    )
+    parser.add_argument("--simulated", type=float, default=0.5, metavar="SHARE", help="with --photos: share of "
+                        "looks that imitate another camera in another light, 0 to 1 (default 0.5)")  # fmt: skip
+    parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="with --photos: epochs, after the "
+                        "head's, in which the backbone's last blocks learn, too (default 1; 0: none)")  # fmt: skip
     parser.add_argument("--features", type=Path, metavar="FILE", action="append", default=[], help="with --photos: "
-                        "keep what the backbone's early blocks make of them there, or take it from there; from several "
-                        "files, which other seeds made, together")  # fmt: skip
+                        "keep what the backbone's early blocks make of the photos in this file, or take it from there; "
+                        "several files, made with different seeds, are used together")  # fmt: skip
     parser.add_argument("--boxes", type=Path, metavar="FILE", help="with --photos: where the hands are, as kept by "
                         "python -m train.hands.training.agree (default: looked for now)")  # fmt: skip
     parser.add_argument("--start", type=Path, metavar="FILE", help="with --photos: the network to go on from")
@@ -59,7 +65,7 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
 
 
 def changed_recipe(recipe: Recipe, options: argparse.Namespace) -> Recipe:
-    """The recipe with what the command line says otherwise. Raises UsageError."""
+    """The recipe with the changes that the command line asks for. Raises UsageError."""
     given = {"epochs": options.epochs, "batch_size": options.batch_size, "learning_rate": options.lr}
     return recipe.with_settings(options.set).but(**{name: value for name, value in given.items() if value is not None})
 

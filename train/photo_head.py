@@ -1,4 +1,4 @@
-"""The photo network is trained on photos, first its head: python -m train asl --photos DIR"""
+"""Train the photo network on photos, its head first: python -m train asl --photos DIR"""
 
 import argparse
 from dataclasses import asdict
@@ -21,7 +21,7 @@ from train.options import changed_recipe, plan_for
 from train.progress import introduce, learn, partial_path, resume
 from train.task import HANDS, Recipe, UsageError
 
-# Of a recipe's fields, those that training on photos has no use for: its pictures are varied and set aside otherwise
+# Fields of a recipe that training on photos cannot use: its pictures are varied and set aside in other ways
 UNHEEDED = ("network", "options", "augment", "validation_share", "share")
 
 
@@ -58,7 +58,7 @@ def train_photos(options: argparse.Namespace) -> int:
 
 
 def _what_is_left(recipe: Recipe, options: argparse.Namespace, partial: Path) -> list[Recipe]:
-    """What to train by: first the head, then all that learns, as many epochs as --tune says; or what is left of it."""
+    """The recipes left to train by: the head's, then --tune epochs of head and late blocks together."""
     tuning = HANDS.recipe("photos-tuned")
     recipes = [recipe, *([tuning.but(epochs=options.tune)] if options.tune else [])]
     interrupted = checkpoint.read_metadata(partial).recipe.get("name") if options.resume else None
@@ -66,7 +66,7 @@ def _what_is_left(recipe: Recipe, options: argparse.Namespace, partial: Path) ->
 
 
 def _features(options: argparse.Namespace, backbone: HandBackbone, plan: Plan) -> tuple[Features, list[bool]]:
-    """What the backbone makes of the photos, now or as kept in files; and which photos are to be watched."""
+    """The backbone's features of the photos, computed now or read from files; and which photos to watch."""
     photos = [photo for folder in options.photos for photo in list_photos(folder)]
     photos = at_most(photos, options.per_letter) if options.per_letter else photos
     missing = [file for file in options.features if not file.exists()]
@@ -118,12 +118,12 @@ def _finish(run: Run, splits: Splits, metadata: Metadata, reader: HandReader, ou
 def _what_was_watched(options: argparse.Namespace) -> str:
     if options.leave_out:
         return f"photos of {', '.join(options.leave_out)}"
-    # of photos set aside from the looks of one seed, those of others may have been learned from
+    # photos that one seed sets aside may be among those that another seed's features train on
     return "photos set aside" if len(options.features) < 2 else "photos that were partly learned from"
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    """The recipe of the photo network. Raises UsageError for options that it does not heed."""
+    """The recipe of the photo network. Raises UsageError for options that do not apply to it."""
     if options.task != "asl":
         raise UsageError("--photos holds hand signs: it goes with asl")
     for name in ("data", "labels", "strokes", "layers"):

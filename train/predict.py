@@ -19,7 +19,10 @@ BATCH = 32  # pictures read together: opened by threads, then one pass through t
 
 
 def reader_for(task: str, checkpoint: Path | None = None):
-    """The task's reader: its read_many(pictures) gives a list of Readings for each, and `longest` is all it looks at.
+    """The task's reader.
+
+    Its `read_many(pictures)` gives a list of Readings for each picture; `longest` is the longest side, in pixels, that
+    it makes use of.
 
     Raises CheckpointError if the checkpoint is missing or cannot be used.
     """
@@ -40,7 +43,7 @@ def reader_for(task: str, checkpoint: Path | None = None):
 class _LessonInPhotos:
     """The lesson's network on photos: it finds no hands, so the photo network says where to look, if it is there."""
 
-    SMALL = 64  # pixels of the longer side: such a picture is a hand already, as those that the network learned from
+    SMALL = 64  # pixels of the longer side: a picture this small is taken for a cropped hand, as in the training data
 
     def __init__(self, checkpoint: Path):
         from train.hands.crop import LONGEST

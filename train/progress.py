@@ -1,4 +1,4 @@
-"""A training on the command line: introduced, its progress shown, what it learned kept, an interrupted one resumed."""
+"""A training run on the command line: introduce it, show its progress, keep what it learned, resume it."""
 
 import sys
 from pathlib import Path
@@ -17,12 +17,12 @@ from train.task import HANDS, UsageError
 
 
 def partial_path(out: Path) -> Path:
-    """Where an unfinished run is kept whose network is to be saved at `out`."""
+    """Where a run is kept while it is unfinished, if its network is to be saved at `out`."""
     return out.with_name(f"{out.stem}.partial.safetensors")
 
 
 def introduce(run: Run, splits: Splits, asked: bool = False) -> None:
-    """Say what is about to be trained, how, and what repeats it; `asked`: somebody named this data."""
+    """Say what is about to be trained, how, and what repeats it; `asked`: the user named this data."""
     recipe, computed = run.recipe, run.computed()
     if run.steps_done:
         steps = -(-len(splits.train) // recipe.batch_size)
@@ -39,7 +39,7 @@ def introduce(run: Run, splits: Splits, asked: bool = False) -> None:
 
 
 def learn(run: Run, splits: Splits, partial: Path, metadata: Metadata) -> bool:
-    """Train to the end, shown, and kept in `partial` after each epoch. Whether it ended; else Ctrl-C stopped it.
+    """Train to the end, showing progress and saving to `partial` after each epoch. False if Ctrl-C stopped it.
 
     Raises TrainingStopped, with the last good network in `partial`.
     """
@@ -73,7 +73,7 @@ def _keep(partial: Path, run: Run, metadata: Metadata) -> bool:
 
 
 def resume(run: Run, partial: Path, wanted: Metadata) -> None:
-    """Bring the run to where `partial` has it. Raises UsageError if that one had another recipe, seed or data."""
+    """Restore the run from `partial`. Raises UsageError if that was started with another recipe, seed or data."""
     state, metadata = checkpoint.load_training(partial, run.task.name)
     changed = [name for name in ("recipe", "seed", "data_sha256") if _plain(metadata, name) != _plain(wanted, name)]
     if changed:

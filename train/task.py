@@ -15,7 +15,7 @@ class Message(str):
     values: dict
 
     def __new__(cls, template: str, code: str = "", **values):
-        """`template` has {places} for the values; one without values is taken as it is."""
+        """`template` has {placeholders} for the values; without values it is taken as it is."""
         message = super().__new__(cls, template.format(**values) if values else template)
         message.code, message.values = code, values
         return message
@@ -66,7 +66,7 @@ class Recipe:
             raise UsageError(f"betas must be two numbers from 0 to below 1, such as 0.9,0.999, not {self.betas!r}")
         if not isinstance(self.compile, bool):
             raise UsageError(f"compile must be true or false, not {self.compile!r}")
-        limits = {
+        limits = {  # a lower bound that is excluded (-1e-12 lets 0 in), the largest value, and both in words
             "learning_rate": (0, 100, "above 0 and at most 100"),
             "weight_decay": (-1e-12, 10, "from 0 to 10"),
             "label_smoothing": (-1e-12, 0.9, "from 0 to 0.9"),
@@ -184,10 +184,10 @@ MNIST = Task(
             batch_size=64,
             learning_rate=0.01,
             # Of seeds 0 to 19, ten never learn in float32 (0, 1, 2, 3, 8, 13, 15, 17, 18, 19), with fused layers as
-            # with torch's; and six of train/lesson.py, which draws other batches. After 100 steps they give 1,000
-            # held-out pictures the same scores. In bfloat16, with torch's layers and products that the processor only
-            # emulated, nine of the 20 (0, 1, 3, 5, 6, 10, 13, 15, 19). This one learns in all of them; on a
-            # GPU, or in bfloat16 in hardware, it was not tried.
+            # with torch's; in train/lesson.py, which draws other batches, six never learn. After 100 steps such a
+            # network gives 1,000 held-out pictures the same scores. In bfloat16, with torch's layers on a processor
+            # that only emulates it, nine of the 20 never learn (0, 1, 3, 5, 6, 10, 13, 15, 19). Seed 4 learns in all
+            # of these cases; on a GPU, or in bfloat16 in hardware, it was not tried.
             seed=4,
         ),
     ),
@@ -227,7 +227,8 @@ ASL = Task(
     ),
 )
 
-# The photo network's head; its backbone is frozen. "python -m train asl --photos DIR" trains it.
+# The photo network: first its head learns, on a frozen backbone, then copies of the backbone's late blocks with it.
+# "python -m train asl --photos DIR" trains it.
 HANDS = Task(
     name="asl",
     title="signed letters in photos",

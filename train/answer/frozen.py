@@ -2,7 +2,7 @@
 
 How a network computes lies in assets/graphs, made once by `python -m train.export --graphs`; what it has learned comes
 from a checkpoint. So reading needs no torch, which takes seconds to load and hundreds of megabytes. Networks without a
-graph, as one makes them in the training tab, are run by torch.
+graph, such as those built in the training tab, are run by torch.
 """
 
 import json
@@ -39,7 +39,7 @@ def opened(path: Path | str, task: str | None = None) -> tuple[Network, Metadata
     weights, about = read_weights(path, task)
     if has_graphs(about):
         return Frozen(about.network, weights, str(path)), about
-    from train.answer.parts import Live  # only now: they load torch
+    from train.answer.parts import Live  # imported late: they load torch
     from train.learn.checkpoint import load
 
     model, about = load(path, task)
@@ -75,8 +75,9 @@ class Frozen:
     def __init__(
         self, network: str, weights: dict[str, np.ndarray], name: str = "the network", parts: tuple[str, ...] = ()
     ):
-        """Raises CheckpointError, which begins with `name`, for weights that do not fit. Asked for `parts` only,
-        it needs no others' weights.
+        """Raises CheckpointError, which begins with `name`, for weights that do not fit.
+
+        With `parts` named, only the weights of these are needed, and only these may be asked.
         """
         self._about = _index()[network]
         wanted = self._about["weights"]
@@ -102,8 +103,8 @@ class Frozen:
             if part not in self._sessions:
                 about = self._about["parts"][part]
                 options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = 1  # more would wait for each other longer than they compute
-                options.enable_cpu_mem_arena = False  # it would keep what the largest batch took, for no time gained
+                options.intra_op_num_threads = 1  # several would spend longer waiting for each other than computing
+                options.enable_cpu_mem_arena = False  # it would keep the largest batch's memory and save no time
                 values = [onnxruntime.OrtValue.ortvalue_from_numpy(self._weights[name]) for name in about["weights"]]
                 options.add_external_initializers(about["weights"], values)
                 session = onnxruntime.InferenceSession(

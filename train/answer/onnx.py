@@ -1,6 +1,6 @@
 """A trained network as an ONNX file that other programs run, and its parts as graphs that reading runs.
 
-Both are made by torch's exporter, which takes seconds: what reads the shipped networks finds the graphs made.
+Both are made by torch's exporter, which takes seconds: readers of the shipped networks use graphs made beforehand.
 """
 
 import contextlib
@@ -55,7 +55,7 @@ def to_onnx(model: nn.Module, metadata: Metadata, path: Path | str) -> None:
 
 
 def exported(model: nn.Module, example: Tensor, inputs: list[str], outputs: list[str]):
-    """An onnx.ModelProto, its inputs and outputs so named; the first size of the input, MANY here, may vary.
+    """An onnx.ModelProto with inputs and outputs of these names; the first size of the input, MANY here, may vary.
 
     Raises UsageError where a package is missing.
     """
@@ -99,7 +99,7 @@ class _Asked(nn.Module):
 
 def _traced(ask: Callable, weights: dict[str, Tensor], examples: list[Tensor], many: bool) -> nn.Module:
     """What is computed, traced below autograd, so that a gradient within is a calculation like any other."""
-    from torch._dispatch.python import enable_python_dispatcher  # only now: they are of use here alone
+    from torch._dispatch.python import enable_python_dispatcher  # imported late: only used here
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.fx.experimental.proxy_tensor import make_fx
     from torch.fx.experimental.symbolic_shapes import DimDynamic, ShapeEnv, StatelessSymbolicContext
@@ -111,12 +111,12 @@ def _traced(ask: Callable, weights: dict[str, Tensor], examples: list[Tensor], m
 
     mode = FakeTensorMode(shape_env=ShapeEnv())
     given = {name: mode.from_tensor(weight, static_shapes=True) for name, weight in weights.items()}
-    with mode, enable_python_dispatcher():  # constants made on the way are without numbers, too
+    with mode, enable_python_dispatcher():  # constants made on the way have no values, either
         return make_fx(ask, DECOMPOSED)(given, *map(shaped, examples)).eval()
 
 
 def _by_input(slope, x, weight, biases, stride, padding, dilation, transposed, output_padding, groups, mask):
-    """A convolution's gradient by its input alone, a transposed convolution: reading needs no other gradient."""
+    """A convolution's gradient with respect to its input, a transposed convolution: reading needs no other gradient."""
     if transposed or mask[1] or mask[2]:
         return NotImplemented
     outer, inner, height, width = weight.shape
@@ -161,7 +161,7 @@ def _without_weights(proto, weights: dict[str, Tensor]) -> tuple[bytes, list[str
         constant = proto.graph.initializer.add(name=name, data_type=onnx.TensorProto.FLOAT, dims=weights[name].shape,
                                                data_location=onnx.TensorProto.EXTERNAL)  # fmt: skip
         constant.external_data.add(key="location", value="checkpoint")
-    for node in proto.graph.node:  # where in the sources each came from
+    for node in proto.graph.node:  # they say where in the sources each node came from
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
     for value in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):

@@ -51,8 +51,9 @@ def parts_of(model: nn.Module, input_shape: tuple[int, int, int]) -> dict[str, P
 def answer(model: nn.Module, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Normalised pixels (N, C, H, W) -> the last feature maps, the scores, and each place's share of the best score.
 
-    The shares (N, h, w), at least 0, are feature maps times the score's gradient by them, summed (HiResCAM; Draelos and
-    Carin, 2020); where the features end with a pooling, they are those before it, for it loses places.
+    The shares (N, h, w), at least 0, are feature maps times the score's gradient with respect to them, summed over maps
+    (HiResCAM; Draelos and Carin, 2020). Where the features end with a pooling, the maps before it are taken, because
+    pooling loses places.
     """
     layers = list(model.features) if isinstance(model.features, nn.Sequential) else [model.features]
     pooling = layers[-1:] if isinstance(layers[-1], nn.MaxPool2d) else []

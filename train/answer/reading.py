@@ -32,7 +32,7 @@ def refused(note: str, **more) -> Reading:
 def ranked(labels: tuple[str, ...], probabilities) -> tuple[tuple[str, float], ...]:
     """Labels with their probabilities (a sequence of floats in the labels' order), most probable first.
 
-    A network whose sums have overflown knows nothing: all labels are alike to it.
+    A network whose sums have overflowed knows nothing: all labels get the same probability.
     """
     if not np.isfinite(probabilities).all():
         probabilities = [1 / len(labels)] * len(labels)

@@ -32,9 +32,9 @@ from train.learn.run import Run
 from train.task import ASL, MNIST, Recipe, Task, UsageError
 
 SECTIONS = ("loop", "layers", "sprint", "best", "asl", "answers", "loading")
-PAIRS, QUICK_PAIRS = 7, 5  # of lesson and ours
-STEPS, QUICK_STEPS = 100, 30  # of the lesson in each; ours makes four times as many
-EPOCH_STEPS = 100  # by which --quick judges an epoch of recipe best
+PAIRS, QUICK_PAIRS = 7, 5  # runs of the lesson's loop and of ours, in turn
+STEPS, QUICK_STEPS = 100, 30  # of the lesson in each pair; ours makes four times as many
+EPOCH_STEPS = 100  # from which --quick estimates an epoch of recipe best
 SEEDS = {"sprint": 20, "best": 5, "asl": 10}
 
 
@@ -59,7 +59,9 @@ def loop(chosen: Plan, quick: bool) -> Iterator[Figure]:
     """Images a second of the lesson's loop and of ours: same network, same batch of 64, same data, same optimiser."""
     started = time.perf_counter()
     steps, threads = QUICK_STEPS if quick else STEPS, torch.get_num_threads()
-    recipe = MNIST.recipe("lesson").but(learning_rate=1e-3, epochs=1)  # at the lesson's own some seeds compute zeros
+    recipe = MNIST.recipe("lesson").but(
+        learning_rate=1e-3, epochs=1
+    )  # at the lesson's rate some seeds never learn, and compute zeros
     model = lesson.mnist_cnn().to(chosen.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     loader = DataLoader(lesson.mnist_data()[0], batch_size=recipe.batch_size, shuffle=True)
@@ -106,7 +108,7 @@ def layers(chosen: Plan, quick: bool, folder: Path | None) -> Iterator[Figure]:
 
 
 def seeds(task: Task, recipe: Recipe, chosen: Plan, count: int, folder: Path | None = None) -> Iterator[Figure]:
-    """Seconds from data in memory to the trained network, and accuracy on the test images, over so many seeds."""
+    """Seconds from data in memory to the trained network, and accuracy on the test images, over `count` seeds."""
     splits, test = load_splits(task, recipe, folder=folder), load_test(task, folder=folder)
     warm = _train(Run(task, recipe.but(epochs=1, share=0.1), plan=chosen), splits, most=20)[0]
     times, accuracies = [], []
@@ -126,7 +128,7 @@ def seeds(task: Task, recipe: Recipe, chosen: Plan, count: int, folder: Path | N
 
 
 def epoch(task: Task, recipe: Recipe, chosen: Plan, folder: Path | None) -> Iterator[Figure]:
-    """Seconds of one epoch, judged by some of its steps, where there is no time for whole trainings."""
+    """Seconds of one epoch, estimated from some of its steps, where there is no time for whole trainings."""
     splits = load_splits(task, recipe, folder=folder)
     _train(Run(task, recipe, plan=chosen), splits, most=20)
     seconds, run = _train(Run(task, recipe, plan=chosen), splits, most=EPOCH_STEPS)
@@ -137,7 +139,7 @@ def epoch(task: Task, recipe: Recipe, chosen: Plan, folder: Path | None) -> Iter
 
 
 def _train(run: Run, splits: Splits, most: int | None = None) -> tuple[float, Run]:
-    """Seconds spent in training steps, at `most` so many, and the trained run."""
+    """Seconds spent in training steps, `most` at most, and the trained run."""
     spent, clock = 0.0, time.perf_counter()
     for event in fit(run, splits, every=0 if most else float("inf")):
         if isinstance(event, Step):  # an Epoch comes after validation, which is not counted

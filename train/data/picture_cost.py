@@ -6,8 +6,8 @@ from PIL import Image
 
 # A phone's 108 megapixels are decoded at a half to an eighth of their size; only JPEGs can be
 MOST_PIXELS = {"JPEG": 120_000_000, "MPO": 120_000_000}
-MOST_PIXELS_ELSEWHERE = 36_000_000  # A4 scanned at 600 dots an inch is 35
-MOST_MEMORY = 250_000_000  # bytes while decoding; turning upright and shrinking come to the rest of 300 MB
+MOST_PIXELS_ELSEWHERE = 36_000_000  # A4 scanned at 600 dots an inch has 35 million
+MOST_MEMORY = 250_000_000  # bytes while decoding; turning it upright and shrinking it take the rest of 300 MB
 MOST_SCANS = 64  # of a progressive JPEG: cameras and libraries write 3 to 14; each costs a pass over all pixels
 MOST_RUNS = 2_000_000  # bytes of a run-length encoded BMP, which Pillow decodes in Python
 BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}  # a pixel in Pillow's memory; 4 in all other modes

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from train.data.picture_cost import too_costly
 from train.task import UsageError
 
-# By content, not by name. Pillow reads forty more, some by starting other programs.
+# Recognised by content, not by file name. Pillow reads forty more, some by starting other programs.
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP"]
 try:
     import pillow_heif

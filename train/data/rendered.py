@@ -1,4 +1,4 @@
-"""Rendered signs, 28 x 28 grey, that are part of the project: for where Sign Language MNIST is not at hand.
+"""Rendered signs, 28 x 28 grey, that are part of the project and stand in for Sign Language MNIST.
 
 Drawn by `python -m train.render.small` from the hand in assets/hand; nobody's photo is among them. The keys of the file
 are train_pixels, train_labels, test_pixels, test_labels: (N, 28, 28) uint8 and (N,) 0..23, A..Y without J.
@@ -22,7 +22,7 @@ STAND_IN = (
 
 
 def or_sign_mnist(train: bool, folder: Path | None = None, form: str | None = None) -> tuple[Images, bool]:
-    """Images, and whether they are rendered: Sign Language MNIST, or the rendered signs where it is not to be had.
+    """Images, and whether they are rendered: Sign Language MNIST, or the rendered signs without it.
 
     A `folder` that is the rendered signs' own asks for them. See `sign_mnist.load` for the rest.
     """

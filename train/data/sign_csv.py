@@ -1,4 +1,4 @@
-"""Sign Language MNIST's CSV files, read by pandas; a fault is told with its line."""
+"""Sign Language MNIST's CSV files, read by pandas; a fault is reported with its line."""
 
 import csv
 from pathlib import Path
@@ -29,7 +29,7 @@ def parse(file: Path) -> tuple[Tensor, Tensor]:
 
 
 def _check_lines(file: Path) -> None:
-    """Raise UsageError for rows of a wrong length, which pandas may accept, and for a line without end."""
+    """Raise UsageError for rows of a wrong length, which pandas may accept, and for an endless line."""
     with open(file, "rb") as lines:
         number = 0
         while line := lines.readline(MOST_LINE + 1):

@@ -39,14 +39,17 @@ def load(train: bool, folder: Path | None = None, form: str | None = None) -> Im
 
     Looked for in `folder`, else in the folder that SIGN_MNIST_DIR names, else in the cache, else downloaded
     from Kaggle. `form` says how the labels are numbered, "kaggle" or "contiguous", where the labels alone
-    cannot tell. Raises UsageError, NotAtHand: no data, or a fault with its file and line.
+    cannot tell. Raises NotAtHand where there is no data, and UsageError for a fault, with its file and line.
     """
     names = TRAIN_NAMES if train else TEST_NAMES
     return read_csv(find(names, folder), form)
 
 
 def find(names: tuple[str, ...], folder: Path | None = None) -> Path:
-    """The first file of one of those names. Raises UsageError that says the three ways to provide it."""
+    """The first file of one of those names.
+
+    Raises UsageError where the named folder has none; where none was named, NotAtHand, with three ways to provide it.
+    """
     folder = folder or os.environ.get("SIGN_MNIST_DIR")
     if folder:
         for name in names:

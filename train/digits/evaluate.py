@@ -72,9 +72,9 @@ def on_strokes(reader: DigitReader, file: Path, seed: int = 0, most: int | None 
 
 
 def on_what_is_no_digit(reader: DigitReader, count: int = 1000, seed: int = 1) -> list[dict]:
-    """How much of what is no digit is refused or given less than 50 %: scribbles, letters in fonts never learned.
+    """The share of non-digits refused or read with less than 50 %: scribbles, and letters in fonts never learned from.
 
-    Without such a font on this machine, Pillow's own is taken, which was learned from: "fonts" says so.
+    Without such a font on this machine, Pillow's own, which was learned from, is used: "fonts" says so.
     """
     random = np.random.default_rng(seed)
     unseen = [font for font in fonts() if font.getname()[0].startswith(MEASURING_FONT)]
@@ -96,7 +96,7 @@ def on_what_is_no_digit(reader: DigitReader, count: int = 1000, seed: int = 1) -
 
 
 def _doubted(readings: list[Reading]) -> bool:
-    """Whether no part of it was read with much confidence."""
+    """Whether every part was refused or read with less than UNSURE confidence."""
     return all(reading.label is None or reading.confidence < UNSURE for reading in readings)
 
 

@@ -1,7 +1,7 @@
-"""Beside MNIST: digits written with pens, and what is no digit. Learned from with `--strokes FILE`.
+"""Besides MNIST: digits written with pens, and what is not a digit. Learned from with `--strokes FILE`.
 
-MNIST's writers wrote with American schoolchildren's and clerks' shapes; a pad's users write sevens with a bar and ones
-with a flag. And a network that has seen nothing but digits takes everything for one; shown scribbles and letters for
+MNIST's digits are American schoolchildren's and clerks'; a pad's users write sevens with a bar and ones with a flag.
+And a network that has seen nothing but digits takes everything for one; shown scribbles and letters for
 which all ten answers are equally wrong, it learns to doubt (outlier exposure; Hendrycks et al., 2019).
 """
 
@@ -28,13 +28,13 @@ CHOOSING_WRITERS = range(23, 25)  # to choose settings on
 MEASURING_WRITERS = range(25, 31)  # never learned from nor chosen on
 THICK_COPIES = 3  # of each pen digit, each with another brush, beside two redrawn thin
 THICK_MNIST = 12_000  # of MNIST's own digits, as a thick brush would have drawn them
-OUTLIERS = 18_000  # half of them scribbles and parts of such, a third letters, the rest two digits beside each other
-LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "OoIl"})  # those are a plain 0 and a plain 1
+OUTLIERS = 18_000  # half are scribbles or parts of them, a third letters, the rest pairs of digits
+LETTERS_TO_DOUBT = LETTERS.translate({ord(letter): None for letter in "OoIl"})  # those look just like 0 and 1
 MEASURING_FONT = "Liberation"  # letters in this family are never learned from
-# Confidence from which a network that learned so gives an answer. Of the choosing writers' digits 0.4 refuses 0.05 %,
-# and 93 to 94 % of scribbles and letters; 0.6 refuses 0.2 % and 95 %, 0.9 refuses 0.4 % and 98 %.
+# Confidence from which a network that learned from outliers gives an answer. Of the choosing writers' digits 0.4
+# refuses 0.05 %, and 93 to 94 % of scribbles and letters; 0.6 refuses 0.2 % and 95 %, 0.9 refuses 0.4 % and 98 %.
 UNSURE_BELOW = 0.4
-VERSION = 6  # of what is made here: a new one leaves old caches aside
+VERSION = 6  # of what is made here; raise it when that changes, so that old caches are ignored
 
 
 def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
@@ -44,7 +44,7 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
     Raises UsageError if the file is missing or holds no pen strokes.
     """
     if Path(file).exists() and not Path(file).is_file():
-        raise UsageError(f"pen strokes cannot be read from {file}: it is no file")
+        raise UsageError(f"pen strokes cannot be read from {file}: it is not a regular file")
     try:
         digest = hashlib.sha256(Path(file).read_bytes())
     except OSError as error:
@@ -67,7 +67,7 @@ def with_extra(splits: Splits, file: Path | str, seed: int = 0) -> Splits:
 
 
 def about_extra() -> dict[str, str]:
-    """What a checkpoint learned by this beside MNIST, in words."""
+    """What a checkpoint learned from besides MNIST, in words."""
     return {
         "strokes": f"UCI pendigits, writers {LEARNING_WRITERS[0]} to {LEARNING_WRITERS[-1]}, twice redrawn thin, and "
         f"{THICK_COPIES} times as pictures with brushes of radius {BRUSHES[0]:g} to {BRUSHES[1]:g} of {SHEET} pixels",
@@ -78,7 +78,7 @@ def about_extra() -> dict[str, str]:
 
 
 def joined(first: Images, second: Images) -> Images:
-    """Both as one."""
+    """Both sets of images in one, the first set first."""
     return Images(torch.cat([first.pixels, second.pixels]), torch.cat([first.labels, second.labels]))
 
 
@@ -122,7 +122,7 @@ def varied(strokes: list[np.ndarray], label: int, random: np.random.Generator) -
 
 def thick_copies(images: Images, count: int, random: np.random.Generator) -> Images:
     """Some of MNIST's digits as they would be read had their writers used a thick brush."""
-    larger = 4  # four pixels for one: the brush must be rounder than MNIST's pixels
+    larger = 4  # each pixel becomes four by four: the brush must be rounder than MNIST's pixels
     chosen = random.permutation(len(images))[:count]
     pictures, labels = [], []
     for index in chosen.tolist():

@@ -6,12 +6,12 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 LONGEST_SHEET = 1000  # a longer picture is shrunk first: digits stay legible, and time stays bounded
-FAINTEST = 24  # of 255: a smaller difference from the ground is no ink, but noise or JPEG's ringing
+FAINTEST = 24  # of 255: a smaller difference from the ground is noise or JPEG's ringing, not ink
 FLAT = 14  # of 255: edge pixels that differ by less than this are one ground
 LIGHT_SIDE = 80  # pixels of the longer side of the small copy that uneven light is estimated on
-INK = 64  # of 255: what is cut out as ink
-RULED_FROM = 90  # of 255: what may be part of a ruled line
-PIECES = 16  # that a ruled line is followed in: it may lean, and pass behind ink
+INK = 64  # of 255: from here on a pixel is cut out as ink
+RULED_FROM = 90  # of 255: above this a pixel may be part of a ruled line
+PIECES = 16  # sections in which a ruled line is followed: it may lean, and pass behind ink
 RULE_SPAN = 0.85  # of the picture's width or height: thin straight ink that long is a ruled line, not a digit
 
 
@@ -26,7 +26,7 @@ class Ink:
     left: int
     top: int
     scale: float
-    from_photo: bool = False  # the ground was uneven: what touches the picture's edge may be no ink
+    from_photo: bool = False  # the ground was uneven: what touches the picture's edge may not be ink
 
 
 def find_ink(picture: Image.Image) -> Ink | None:
@@ -92,7 +92,7 @@ def _plain_ground(picture: Image.Image) -> tuple[int, ...] | int | None:
 def _unlike(picture: Image.Image, ground) -> Image.Image:
     """How much each pixel differs from the ground, in the channel where it does most. Mode L."""
     extremes = set(ground) if isinstance(ground, tuple) else {ground}
-    if extremes == {255}:  # white and black, which most grounds are, are quicker
+    if extremes == {255}:  # most grounds are white or black, for which there is a quicker way
         difference = ImageChops.invert(picture)
     elif extremes == {0}:
         difference = picture
@@ -152,7 +152,7 @@ def _without_rules(strength: Image.Image) -> Image.Image:
         return strength
     rules = None
     for turned in (pixels, pixels.T):
-        # quick, for nearly every sketch has none: a rule inks some row at both ends
+        # a quick check first, as few sketches have rules: a rule inks some row at both ends
         ends = turned[:, : turned.shape[1] // PIECES], turned[:, -(turned.shape[1] // PIECES) :]
         if all(((end > RULED_FROM).sum(axis=1) > 0.8 * end.shape[1]).any() for end in ends):
             found = _rules(turned > RULED_FROM)

@@ -8,7 +8,7 @@ from train.digits.strokes import BOX, PEN_RADIUS, SIDE
 
 WORK = 80  # pixels of a digit's longer side while its strokes are thinned or thickened
 STROKE_FROM = 96  # of 255: from here on a pixel belongs to a stroke
-SOLID = 2.3  # ink of less than so many times the largest disc in it is one blot, no strokes
+SOLID = 2.3  # ink of less than this many times the area of its largest disc is a blot, not strokes
 
 
 def even_out(strength: np.ndarray) -> np.ndarray | None:
@@ -45,7 +45,7 @@ def even_out(strength: np.ndarray) -> np.ndarray | None:
 
 
 def distance(inked: np.ndarray, most: int) -> np.ndarray:
-    """From each pixel of a mask to the edge of the mask, in pixels, 0 outside; at most about `most`. (H, W) float32."""
+    """Distance of each pixel (H, W) in a mask from its edge, in pixels, float32; 0 outside, about `most` at most."""
     # up and down each column first: in steps of 1, 2, 4, ... rows every pixel hears of the edge above and below it
     along = np.where(inked, np.int16(most), np.int16(0))
     step = 1

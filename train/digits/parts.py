@@ -1,7 +1,7 @@
 """What no digit has: a part inside another, such as a face's eyes, or ink that winds around itself, such as a spiral.
 
 Both are seen by looking around from a point, in RAYS directions, and counting the strokes that are met on the way out.
-A network that has learned digits only is sure of such drawings: a face is a 0 to it.
+A network that has learned only digits is sure of such drawings: to it a face is a 0.
 """
 
 import numpy as np

@@ -10,11 +10,11 @@ from train.digits.ink import Ink
 COARSE = 180  # pixels of the longer side of the small copy that pieces are found on
 PIECE_FROM = 64  # of 255, on that copy: thin strokes are faint there
 DOT = 0.04  # of the sheet's longer side: movements within that are a dot; of ink, half as much
-MARK = 0.3  # of the largest digit's longer side: less is a slip of the pen, no digit
+MARK = 0.3  # of the largest digit's longer side: less is a slip of the pen, not a digit
 SPECK = 0.02  # of the largest piece's ink: less is dirt
-MOST_STROKES = 100  # of movements, the largest: twelve digits have at most 36, and each is compared with each
-MOST_PAIRS = 24  # of neighbours that are tried as one digit, the nearest: twelve digits in a row have 11
-MOST_PIECES = 40  # more is no number, but a text, a drawing or noise
+MOST_STROKES = 100  # the largest are kept: twelve digits have at most 36, and every stroke is compared with every other
+MOST_PAIRS = 24  # of neighbours tried as one digit, nearest first: twelve digits in a row have 11
+MOST_PIECES = 40  # more is not a number, but text, a drawing or noise
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Piece:
         return self.bottom - self.top
 
     def with_(self, other: "Piece") -> "Piece":
-        """Both as one."""
+        """Both pieces as one."""
         return Piece(min(self.left, other.left), min(self.top, other.top), max(self.right, other.right),
                      max(self.bottom, other.bottom), self.area + other.area, self.labels + other.labels)  # fmt: skip
 
@@ -50,7 +50,7 @@ class Sheet:
     labels: np.ndarray  # of the pieces, on a copy that is `step` times smaller
     step: int
     groups: list[Piece]
-    clean: bool  # there is no other ink than one group's
+    clean: bool  # one group has all the ink
 
     def cut(self, group: Piece) -> tuple[np.ndarray, int, int]:
         """A group's ink alone, (H, W) uint8, and its left and top within the ink."""
@@ -203,7 +203,7 @@ def without_marks(groups: list[Piece]) -> list[Piece]:
 
 
 def close_pairs(groups: list[Piece]) -> list[tuple[int, int]]:
-    """Which two groups may yet be one digit: a 4 whose strokes do not meet, an 8 of two rings."""
+    """Pairs of groups that may still be one digit: a 4 whose strokes do not meet, an 8 of two rings."""
     tallest = max(group.height for group in groups)
     gaps = {
         (first, second): _gap(groups[first], groups[second]) for second in range(len(groups)) for first in range(second)
@@ -228,7 +228,7 @@ def in_reading_order(groups: list[Piece]) -> list[Piece]:
 
 
 def cuts(strength: np.ndarray) -> list[int]:
-    """Columns where touching digits may be parted: where there is least ink, from left to right."""
+    """Columns where touching digits may be separated: where there is least ink, from left to right."""
     height, width = strength.shape
     ink = strength.sum(axis=0, dtype=np.int64) / 255
     reach = max(width // 80, 1)

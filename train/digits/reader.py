@@ -1,4 +1,4 @@
-"""Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none worth the name."""
+"""Read the digits in a picture or in pen movements: "2026" gives four readings, a scribble none with a label."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,22 +22,22 @@ NOTHING = Message("Nothing is drawn here yet.", code="digit.nothing")
 ONLY_A_DOT = Message("That is only a dot.", code="digit.dot")
 TOO_SMALL = Message("That is too small to be read. Draw it larger.", code="digit.small")
 NO_DIGIT = Message("This does not look like a digit.", code="digit.none")
-SMALLEST = 0.08  # of the longer side: no movements are read that are smaller; of 6,000 digits the smallest has 0.106
-LONGEST_PATH = 100  # times a digit's longer side: a pen that went farther has filled it; an 8 has about 4
-APART = 2  # digits of one number are nearer to each other than so many times the largest; dots and crumbs are not
-# How wide digits are by their height, of 5,996 by pendigits' writers 1 to 24: 97.5 % at most 1.15, all but 16 at most
-# 1.5; of those that are no 1, 95 % at least 0.4
+SMALLEST = 0.08  # of the sheet's longer side: smaller drawings are not read; of 6,000 digits the smallest has 0.106
+LONGEST_PATH = 100  # times a digit's longer side: a pen that went farther has filled it in; an 8 takes about 4
+APART = 2  # digits of one number are closer together than this many times the largest; dots and crumbs are not
+# Width by height of 5,996 digits by pendigits' writers 1 to 24: 97.5 % have at most 1.15, all but 16 at most 1.5; of
+# those that are not a 1, 95 % have at least 0.4
 WIDE = 1.15  # width by height from which ink may be two digits that touch
 RESERVE = 0.5  # an answer with less confidence is given with "not sure"; below the checkpoint's `unsure_below`, none is
 WIDEST = 1.5  # width by height from which ink is not tried as one digit
 NARROW = 0.4  # width by height that the digits of a number have on average, at least; letters fall apart into strokes
 MOST_PARTED = 4  # stretches of ink on one sheet, from the top: each is read at up to 20 places
-# Two answers that together reach it are named, below it "no digit" is said. Of 410 scribbles' parts that were doubted
-# none reached it, and 99 % stayed below 0.45
+# Two answers are named if their confidences together exceed this; otherwise "This does not look like a digit". Of 410
+# parts of scribbles that were doubted none reached it, and 99 % stayed below 0.45
 TORN = 0.75
-PART_FROM = 0.6  # ink is parted if all its parts together read better than that
-DOUBTFUL = 1 / 3  # of the pieces on a sheet being no digits, the others are none either: a scribble has parts like a 1
-MOST_DIGITS = 12  # a longer number is cut off: what has so many pieces is no number
+PART_FROM = 0.6  # ink is split if the product of its parts' confidences exceeds this
+DOUBTFUL = 1 / 3  # if this share of a sheet's pieces are not digits, none is: scribbles have parts like a 1
+MOST_DIGITS = 12  # a longer number is cut off: what has more pieces is not a number
 
 
 class DigitReader:
@@ -157,7 +157,7 @@ class DigitReader:
         seen = [even_out(strength[:, places[left] : places[right]]) for left, right in stretches]
         blank = np.zeros((28, 28), np.uint8)
         maps, scores, _ = self.network(np.stack([blank if part is None else part for part in seen])[:, None])
-        # parts in which there is little to see prove nothing: M and w would be 111
+        # parts in which the network sees little count for nothing; else M and w would be read as 111
         sure = softmax(scores, self.about.temperature).max(axis=1) * (_strengths(maps) >= self.about.faint_below)
         best = {0: (1.0, [])}
         for (left, right), confidence in zip(stretches, sure.tolist(), strict=True):
@@ -197,7 +197,7 @@ class DigitReader:
         top = ranked(self.about.labels, probabilities)
         (label, confidence), (second, second_confidence) = top[:2]
         about = {"top": top, "seen": seen, "heat": heat, "box": box}
-        # whatever it says of it, it saw little that digits have; but in a plain line there is little to see
+        # whatever its answer, the network saw little of what digits have; but a plain line has little to see
         if strength < self.about.faint_below and not upright_line(seen):
             return Reading(None, confidence, note=NO_DIGIT, **about)
         if confidence >= self.about.unsure_below and unlike_digits(seen):

@@ -1,4 +1,4 @@
-"""What is no digit, drawn by program: scribbles, shapes and letters, to learn and to measure refusal with."""
+"""Drawings that are not digits, made by program: scribbles, shapes and letters, to learn and measure refusal."""
 
 from functools import lru_cache
 from pathlib import Path

@@ -16,8 +16,7 @@ BOX = 20  # the box within them that MNIST's digits were scaled to, their aspect
 PEN_RADIUS = 1.2  # half the width of MNIST's strokes, in its pixels: the median of 1,500 skeletons is 1.25
 STEP = 0.4  # of the points along a redrawn stroke, in MNIST's pixels: too small to see the gaps
 
-# The box that pendigits' coordinates lie in
-TABLET = 500
+TABLET = 500  # side of the box that pendigits' coordinates lie in
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def load_pen_digits(path: str | Path) -> list[PenDigit]:
     Raises UsageError if the file is missing or is not of this kind.
     """
     if Path(path).exists() and not Path(path).is_file():
-        raise UsageError(f"pen strokes cannot be read from {path}: it is no file")
+        raise UsageError(f"pen strokes cannot be read from {path}: it is not a regular file")
     try:
         lines = Path(path).read_text(encoding="ascii", errors="replace").splitlines()
     except OSError as error:
@@ -96,7 +95,7 @@ def redraw(strokes, pen_radius: float = PEN_RADIUS) -> np.ndarray:
 
 
 def path_length(strokes) -> float:
-    """How far the pen went while it was down."""
+    """How far the pen went while it was down, in the strokes' unit."""
     return float(sum(np.hypot(*np.diff(stroke, axis=0).T).sum() for stroke in strokes))
 
 

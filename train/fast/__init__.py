@@ -29,9 +29,9 @@ torch's own layers are used on GPUs, without a C++ compiler, with DIGITS_AND_SIG
 is multiplied in bfloat16 on processors with AMX. A run's layers are chosen when it begins and stay, as the two round
 differently: a seed gives the same bits again with the same layers, threads and precision.
 
-What it is worth: a training step takes so much longer without each, in float32 on one thread of an AMD EPYC with AVX2
-(torch 2.14; medians of 22 interleaved rounds, of which the same step again gives 0.99 to 1.00; step alone: 20, 28, 120,
-22 and 42 ms):
+What it is worth: how much longer a training step takes without each, in float32 on one thread of an AMD EPYC with AVX2
+(torch 2.14; medians of 22 interleaved rounds, in which the same step against itself gives 0.99 to 1.00; the step itself
+takes 20, 28, 120, 22 and 42 ms):
 
     without                   mnist lesson  sprint  best    asl lesson  best
     first convolution                  24%      -     -              -     -

@@ -24,18 +24,18 @@ from train.data.cache import cache_folder
 SOURCES = Path(__file__).with_name("native")
 COMPILERS = ("c++", "g++", "clang++")
 FLAGS = ("-std=c++17", "-O3", "-fno-math-errno", "-fPIC", "-shared", "-w")
-SECONDS_TO_ANSWER = 10  # for its version
+SECONDS_TO_ANSWER = 10  # that a compiler gets to tell its version
 UNUSED_DAYS = 30  # after which a library is removed: other machines and checkouts may use the same cache
 
 
 class CompilerError(Exception):
-    """There is no library to be had in this way; the message says why."""
+    """The library cannot be made in this way; the message says why."""
 
 
 def find_compiler() -> str | None:
     """The C++ compiler's command, if there is one."""
     found = next(filter(None, map(shutil.which, COMPILERS)), None)
-    if found and sys.platform == "darwin":  # there what is found may only be an offer to install one, in a window
+    if found and sys.platform == "darwin":  # what is found may be a stub that offers to install one, in a window
         try:
             _run([["xcode-select", "-p"]], time.monotonic() + SECONDS_TO_ANSWER)
         except CompilerError:
@@ -129,7 +129,7 @@ def _processor() -> str:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Remove libraries that nobody has loaded for long, and what a compiler left that was ended by force."""
+    """Remove libraries that nobody has loaded for UNUSED_DAYS, and what killed compilers left behind."""
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # another process may be at it, too
             days = (time.time() - path.stat().st_mtime) / 86_400
@@ -140,7 +140,7 @@ def _remove_unused(folder: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Have the disk hold what was written, so that a power cut leaves no half of it under its final name."""
+    """Flush to disk what was written, so that a power cut leaves no half of it under its final name."""
     if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)

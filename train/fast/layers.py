@@ -23,7 +23,7 @@ CHANNELS = 16  # the fewest that fill a register of AVX-512; with fewer, torch's
 
 
 def quickest(model: nn.Module, *, fuse: bool = True, compile: bool = False) -> nn.Module:
-    """The same network, parameters shared, as it trains fastest. What it is made of does not change later.
+    """The same network, parameters shared, in the form that trains fastest. Its layers do not change later.
 
     Args:
         fuse: take fused layers, which are for float32 parameters on a CPU, where a C++ compiler is found; the first
@@ -143,7 +143,7 @@ def _is_usual(layer: nn.BatchNorm2d) -> bool:
 
 
 class Fused(nn.Module):
-    """What replaces some of torch's layers. It holds them: their parameters, and what they do when it does not pay."""
+    """What replaces some of torch's layers. It holds them, and uses them where it is not faster."""
 
 
 class ConvolutionReluPool(Fused):
@@ -177,7 +177,7 @@ class Convolution3x3(Fused):
 
 @functools.cache
 def _winograd_pays(kind: torch.dtype) -> bool:
-    """Whether it is faster than torch's convolution, which always has its threads, on this processor."""
+    """Whether it is faster than torch's convolution, which always uses its threads, on this processor."""
     fast = kind == torch.float32 or (kind == torch.bfloat16 and multiplies_in_bfloat16())
     return fast and bool(library().parallel())
 
@@ -217,7 +217,7 @@ class NormRelu(Fused):
 
 
 class Dropout(Fused):
-    """Values set to zero at random, the others scaled up: same shape. What stays follows from a generator's number."""
+    """Values set to zero at random, the others scaled up: same shape. What is dropped follows from a random seed."""
 
     def __init__(self, dropout: nn.Dropout):
         super().__init__()

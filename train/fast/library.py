@@ -1,7 +1,8 @@
 """The compiled functions of `native`, and what each takes.
 
 `library` compiles them when they are first wanted, and waits for that; `ready` does not wait. Where there is no
-compiler there are no functions, and networks train with torch's own layers. So they do with DIGITS_AND_SIGNS_FUSED=0.
+compiler there are no functions, and networks train with torch's own layers. The same holds with
+DIGITS_AND_SIGNS_FUSED=0.
 """
 
 import contextlib
@@ -111,7 +112,7 @@ def library() -> ctypes.CDLL | None:
 def ready() -> bool:
     """Whether `library` answers at once. If not, the functions begin to be compiled in the background.
 
-    A run asks once, before it begins: its layers are not exchanged on the way, for they round differently.
+    A run asks once, before it begins: its layers are not swapped while it runs, because they round differently.
     """
     global _background
     with _starting:

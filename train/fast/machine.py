@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from train.task import UsageError
 
 PRECISIONS = ("float32", "bfloat16")
-SECONDS = 0.5  # for all of it, warm-up apart
+SECONDS = 0.5  # for all trials, apart from the warm-up
 ROUNDS = 8  # of each candidate, in turn: a neighbour's burst hits them all; twice as many where it is in doubt
 
 
@@ -56,7 +56,7 @@ def plan(
 
 
 def keep_freed_memory(most: int = 2**28) -> None:
-    """Have glibc keep up to `most` bytes that were freed, for the next step wants them again.
+    """Have glibc keep up to `most` bytes that were freed, because the next step needs them again.
 
     Else each step may give its feature maps back to the system and ask for them anew, a page at a time. Elsewhere than
     on glibc nothing happens.
@@ -78,24 +78,24 @@ def _precision_of(device: str) -> str:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Whether this processor multiplies in bfloat16 by itself: half the time of float32."""
+    """Whether this processor multiplies in bfloat16 in hardware, in half the time of float32."""
     return cpu_has_amx() or _cpu_has("avx512_bf16")
 
 
 def cpu_has_amx() -> bool:
-    """Whether this processor multiplies whole matrices: some times faster again."""
+    """Whether this processor multiplies whole matrices (AMX), several times faster again."""
     return _cpu_has("amx_tile")
 
 
 def _cpu_has(what: str) -> bool:
-    return getattr(torch.cpu, f"_is_{what}_supported", bool)()  # not every torch is able to tell
+    return getattr(torch.cpu, f"_is_{what}_supported", bool)()  # not every version of torch can tell
 
 
 def _fastest(threads: int | None, precision: str | None) -> Plan:
     """Train a small convolution in each way, interleaved, and take the fastest.
 
-    Which precision suits the processor the least times tell, whatever else goes on; how many threads its neighbours
-    leave room for, the medians.
+    The shortest times tell which precision suits the processor, whatever else runs; the medians tell how many threads
+    other programs leave room for.
     """
     most = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     counts = [threads] if threads else sorted({1, most})
@@ -103,7 +103,7 @@ def _fastest(threads: int | None, precision: str | None) -> Plan:
     candidates = [Plan("cpu", count, kind) for count in counts for kind in precisions]
     before = torch.get_num_threads()
     try:
-        _try(candidates[0])  # torch's own first time is three times as long
+        _try(candidates[0])  # torch's first run takes three times as long
         times = {candidate: [_try(candidate)] for candidate in candidates}
         warm = {candidate: first for candidate, (first,) in times.items()}
         until = time.perf_counter() + SECONDS

@@ -12,7 +12,7 @@ KINDS = 26  # YOLO classes 0..25 are A..Z
 
 
 def yolo_box(file: Path) -> tuple[int, Box] | None:
-    """The class and the box, relative to the picture, in a YOLO label file; None unless it tells of just one object.
+    """The class and the box, relative to the picture, in a YOLO label file; None unless it lists exactly one object.
 
     A line is `class x y width height`, x and y the box's middle, all relative to the picture's sides. Raises
     UsageError for any other line.

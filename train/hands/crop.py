@@ -7,8 +7,8 @@ from train.hands.boxes import Box
 
 CROP_SIDE = 192  # pixels of the crop that the photo network sees
 CONTEXT = 1.35  # side of that crop, relative to the longer side of the hand's box
-LONGEST = 1280  # pixels of a photo's longer side, to which larger ones are shrunk; boxes are counted in them
-STORED_SIDE, STORED_CONTEXT = 256, 2.0  # of the crops that training keeps, so that it can turn, shift and scale them
+LONGEST = 1280  # pixels of the longer side that larger photos are shrunk to; boxes are in the shrunk photo's pixels
+STORED_SIDE, STORED_CONTEXT = 256, 2.0  # of the larger crops that training keeps, to turn, shift and scale them
 
 
 def square(box: Box, context: float = CONTEXT) -> Box:
@@ -29,7 +29,7 @@ def crop(picture: Image.Image | np.ndarray, box: Box, context: float = CONTEXT, 
     left, top, right, _ = square(box, context)
     size = max(round(right - left), 2)
     left, top = round(left), round(top)
-    # only what lies in the picture is copied; far outside there is nothing but edge
+    # only what lies in the picture is copied; the rest repeats its edge
     inside = pixels[
         min(max(top, 0), height - 1) : max(min(top + size, height), 1),
         min(max(left, 0), width - 1) : max(min(left + size, width), 1),
@@ -48,7 +48,7 @@ def as_input(crops: np.ndarray) -> np.ndarray:
 
 
 def box_without_finder(picture: Image.Image) -> Box:
-    """The box to assume where no hand was looked for: the middle of the picture, most of it."""
+    """The box to assume where no hand was looked for: a square in the middle that takes most of the picture."""
     return middle(picture, 0.84)
 
 

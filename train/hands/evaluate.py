@@ -1,4 +1,4 @@
-"""How well hands are read of people whom the network never met: some are left out of training, then read.
+"""How well the network reads hands of people it has never seen: some are left out of training, then read.
 
 python -m train.hands.evaluate --features FILE --leave-out GROUPS FOLDER... trains without those people and reads them.
 """
@@ -37,12 +37,12 @@ from train.learn import checkpoint
 from train.learn.fit import fit
 from train.task import HANDS, Recipe
 
-EMPTY = 40  # drawn pictures without a hand that each network is shown
+EMPTY = 40  # drawn pictures without a hand that each network is measured on
 
 
 @dataclass(frozen=True)
 class Training:
-    """What networks without some people are trained from, and how."""
+    """What networks that leave some people out are trained from, and how."""
 
     features: Features
     recipes: tuple[Recipe, ...]
@@ -51,7 +51,7 @@ class Training:
     keep: Path | None = None  # folder for the networks
 
     def without(self, groups: Sequence[str]) -> SignReader:
-        """A reader whose photo network learned from all but those groups; it uses the shipped finder."""
+        """A reader whose photo network learned from all groups but those; it uses the shipped finder."""
         file = self.keep and self.keep / f"{'-'.join(groups)}.safetensors"
         if file and file.exists():
             return SignReader(file)
@@ -68,7 +68,7 @@ class Training:
 
 
 def refused_beside(answered: Sequence[Answered], reader: SignReader, seed: int, share: float = 0.5) -> dict:
-    """How many parts of photos beside the hand are given no letter: faces, clothes, walls. Of hands read right only."""
+    """How many parts of photos beside the hand (faces, clothes, walls) get no letter; only of photos read right."""
     rng, parts = np.random.default_rng(seed), []
     for one in answered:
         if one.box and one.answer == one.photo.letter and rng.random() < share:
@@ -99,7 +99,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--leave-out", action="append", required=True, metavar="GROUP,...",
                         help="people not to learn from, and then to read; once for each training")  # fmt: skip
     parser.add_argument("--start", type=Path, help="a network to go on from; it must not know these people")
-    parser.add_argument("--per-letter", type=int, default=1000, help="read at most so many photos of each letter")
+    parser.add_argument(
+        "--per-letter", type=int, default=1000, help="read at most this many photos of each letter and signer"
+    )
     parser.add_argument("--no-renders", action="store_true", help="learn from no rendered hands")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the networks there, or take them from there")
     parser.add_argument("--tune", type=int, default=1, metavar="EPOCHS", help="as for training")

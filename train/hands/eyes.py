@@ -1,4 +1,4 @@
-"""The frozen backbone in training: in ONNX Runtime, which takes less than half of torch's time for one look.
+"""The frozen backbone in training: in ONNX Runtime, which takes less than half as long as torch for one look.
 
 Measured on two cores of an AMD EPYC without bfloat16, one thread: the hand backbone takes 16 ms a crop, in torch 35.
 """
@@ -21,7 +21,7 @@ MOST = 32  # pictures at once: more are no quicker, and take more memory
 
 
 class Eyes:
-    """The backbone on a CPU: pictures are shared out among its threads. Several threads may ask it at once."""
+    """The backbone on a CPU: pictures are divided among its threads. Several threads may call it at once."""
 
     def __init__(self, backbone: HandBackbone, threads: int = 1):
         weights = {f"backbone.{name}": weight.cpu().numpy() for name, weight in backbone.state_dict().items()}
@@ -44,7 +44,7 @@ class Eyes:
 
 
 class TorchEyes:
-    """The same by torch, on any device."""
+    """The backbone in torch, on any device; the same methods as Eyes."""
 
     def __init__(self, backbone: HandBackbone, plan: Plan):
         self.backbone = backbone.eval().to(plan.device, memory_format=torch.channels_last)
@@ -65,5 +65,5 @@ class TorchEyes:
 
 
 def eyes(backbone: HandBackbone, plan: Plan) -> Eyes | TorchEyes:
-    """What is quickest on that plan's device."""
+    """The backbone in the form that is quickest on the plan's device."""
     return Eyes(backbone, plan.threads) if plan.device == "cpu" else TorchEyes(backbone, plan)

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 VIEW_SIDE = 192  # pixels of the square that the networks see
-CELL = 16  # pixels of it to each answer of the first look
-Place = tuple[float, Box]  # of a hand, perhaps: the first look's logit and box
+CELL = 16  # pixels of that square, each way, for each answer of the first look
+Place = tuple[float, Box]  # where a hand may be: the first look's logit and box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
-CLOSER = 2.0  # the second look sees a square of so many times the first look's box
-OVERLAP = 0.3  # of boxes that are still taken for one hand
-FIRST = 0.25  # the first look's share in the box; without it, one box in fifty more is badly off
+CLOSER = 2.0  # side of the square that the second look sees, relative to the first look's box
+OVERLAP = 0.3  # intersection over union from which boxes are taken for one hand
+FIRST = 0.25  # the first look's share in the final box; without it, one more box in fifty is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
 
 
 class Finder(Protocol):
-    """What finds: a network that takes both looks."""
+    """A network that takes both looks."""
 
     least: float  # the score from which a hand counts as found
 
@@ -43,14 +43,14 @@ class Finder(Protocol):
 
 
 class FrozenFinder:
-    """A finder that only answers. Its second look is taken with `eyes`, the backbone that the reader has, too."""
+    """A finder without torch. Its second look goes through `eyes`, the backbone that it shares with the reader."""
 
     def __init__(self, network: Network, eyes: Callable[[np.ndarray], np.ndarray]):
         self.network, self.eyes, self.least = network, eyes, float(network.weight("least"))
 
     @classmethod
     def of(cls, finder: "nn.Module", eyes: Callable[[np.ndarray], np.ndarray]) -> "FrozenFinder":
-        """That of a train.hands.finder_network.HandFinder, which torch has in memory."""
+        """The frozen form of a train.hands.finder_network.HandFinder that is in memory."""
         weights = {name: weight.detach().cpu().numpy() for name, weight in finder.state_dict().items()}
         return cls(Frozen("hand-finder", weights), eyes)
 
@@ -126,7 +126,7 @@ def find_many(finder: Finder, pictures: Sequence[Image.Image | np.ndarray]) -> l
     found = []
     for photo, places, (score, box) in zip(photos, hands, best, strict=True):
         others = []
-        if score >= least:  # a second hand is looked at as closely as the first; there seldom is one
+        if score >= least:  # a second hand, which is rare, is looked at as closely as the first
             for place in places[1:]:
                 if place[0] > MAYBE and not _touch(place[1], box):
                     again, other = second_look(finder, [photo], [place])[0]
@@ -144,7 +144,7 @@ def first_look(finder: Finder, photos: Sequence[Image.Image]) -> list[list[Place
 
 
 def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
-    """For a place in each photo how surely there is a hand, 0..1, and its box. The first look has its say in both."""
+    """For one place in each photo: how surely there is a hand, 0..1, and its box. The first look counts in both."""
     views = [closer_view(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
     logits, boxes = finder.second(_pixels(photos, views))
     judged = []

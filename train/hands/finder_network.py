@@ -36,8 +36,12 @@ class HandFinder(nn.Module):
             nn.Conv2d(FEATURES, 64, 1), nn.BatchNorm2d(64), nn.ReLU(),
             nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 36, 128), nn.ReLU(), nn.Linear(128, len(LABELS)),
         )  # fmt: skip
-        self.register_buffer("least", torch.tensor(0.5))  # score from which a hand counts as found; set by training
-        self._backbone: list[HandBackbone] = []  # of the second look: shipped beside the networks, not kept with them
+        self.register_buffer(
+            "least", torch.tensor(0.5)
+        )  # score from which a hand counts as found; set by choose_least in training
+        self._backbone: list[
+            HandBackbone
+        ] = []  # the second look's; in a list, so that it is not saved with these weights
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))

@@ -18,7 +18,7 @@ LESSON_SIDE = 28  # pixels of the square that the network sees
 
 
 class LessonSignReader:
-    """Loads the checkpoint once; then reads any number of photos. It finds no hands: it takes any crop for one."""
+    """Loads the checkpoint once; then reads any number of photos. It has no finder and takes any crop for a hand."""
 
     def __init__(self, path: Path | str | None = None):
         """Raises CheckpointError if the checkpoint (default: the shipped one) is missing or cannot be used."""
@@ -28,7 +28,7 @@ class LessonSignReader:
     def read(self, photo, box: Box | None = None, quick: bool = False) -> Reading:
         """The sign in one photo (a path, bytes, PIL image or array), within the box if one is given.
 
-        The box is made a square first, for the network saw squares; without one the middle of the photo is taken.
+        The box is made a square first, as the network learned from squares; without one the photo's middle is taken.
         The reading's box is what was really read; it may reach over the photo's edge. `quick` draws no heat map.
         Raises PictureError.
         """

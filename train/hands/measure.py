@@ -1,4 +1,4 @@
-"""What was answered to photos of hand signs, in figures: accuracy, refusals, certainty, a confusion table."""
+"""How photos of hand signs were answered, in figures: accuracy, refusals, certainty, a confusion table."""
 
 import re
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from train.task import LETTERS
 
 OTHER_HAND = "sign.other"  # the code of the answer "a hand, but none of the 24 letters"
 LETTER = re.compile(r"\b[A-Y]\b")
-GREY = 3.0  # b* up to which a colour is no skin's
-# Individual typology angles, in degrees, from which skin is called so (Del Bino and Bernerd, 2013), lightest first.
+GREY = 3.0  # CIELAB b* up to which a colour is too grey or blue to be skin
+# Individual typology angles, in degrees, from which skin has each name (Del Bino and Bernerd, 2013), lightest first.
 TONES = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -90}
 
 
@@ -30,8 +30,8 @@ class Answered:
     answer: str | None
     confidence: float
     sure: bool
-    named: tuple[str, ...] = ()  # letters that it may be, where the answer is in doubt
-    why: str = ""  # the code of what was said beside the answer, or instead
+    named: tuple[str, ...] = ()  # letters named as possible, where the answer is in doubt
+    why: str = ""  # the code of the note given with the answer, or instead of it
     light: float = 0.0  # 0..1, how bright the photo is on average
     box: Box | None = None  # of the hand, in the photo's pixels
     skin: float | None = None  # individual typology angle of the hand, degrees; None where it cannot be told
@@ -98,9 +98,9 @@ def tone(angle: float) -> str:
 def summary(answered: Sequence[Answered]) -> dict:
     """Figures over the 24 letters: {"n", "correct", "accuracy", "refused", "unsure", "sure_correct", ...}.
 
-    "no_letter" of them were taken for hands that show none; of those in doubt, "named" have their letter among those
-    named. And of J and Z, and of hands that show no letter, how many got one without doubt. "light" and "skin" are
-    medians over the photos.
+    "no_letter" counts letters taken for hands that show none; "named", of those "in_doubt", how often the right
+    letter is among those named. "j_and_z_sure" and "others_sure" count the photos of J and Z, and of hands that show
+    no letter, that got a letter without doubt. "light" and "skin" are medians over the photos.
     """
     letters = [one for one in answered if one.photo.letter and one.photo.letter in LETTERS]
     moving = [one for one in answered if one.photo.letter in ("J", "Z")]
@@ -132,7 +132,7 @@ def summary(answered: Sequence[Answered]) -> dict:
 
 
 def confusion_table(answered: Sequence[Answered]) -> str:
-    """A row for each letter: how many, how many right, refused, and what else was answered, most often first."""
+    """A row for each letter: photos, how many were right or refused, and the wrong answers, most frequent first."""
     lines = ["letter  photos  right  refused  read as"]
     for letter in sorted({one.photo.letter for one in answered}):
         rows = [one for one in answered if one.photo.letter == letter]

@@ -20,10 +20,10 @@ from train.task import LETTERS
 
 BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
 FEATURES = 1152
-ANSWERS = (*LETTERS, "other", "nothing")  # a letter; a hand that shows none; no hand
+ANSWERS = (*LETTERS, "other", "nothing")  # the letters; a hand that shows none of them; no hand
 OTHER, NOTHING = len(LETTERS), len(LETTERS) + 1
 HEAT_BLOCKS = 4  # of the backbone, before the feature maps that the heat map is taken from
-POOLED = 5 * FEATURES  # what the head gets for a crop
+POOLED = 5 * FEATURES  # numbers that the head gets for a crop: means of the whole and of four quarters
 EARLY = 11  # blocks that letters and finder share; the later ones have copies that learn letters
 EARLY_MAPS = (112, 12, 12)  # what those blocks make of a crop
 # kernel, feature maps, stride of the first, expansion, blocks
@@ -46,7 +46,10 @@ class SamePadConv2d(nn.Conv2d):
 
 
 class Bottleneck(nn.Module):
-    """1x1 convolution to more feature maps, depthwise convolution, 1x1 convolution to fewer; added to the input."""
+    """1x1 convolution to more feature maps, depthwise convolution, 1x1 convolution to fewer.
+
+    Where the shapes agree, the result is added to the input.
+    """
 
     def __init__(self, before: int, after: int, kernel: int, stride: int, expansion: int, project: bool = True):
         super().__init__()
@@ -95,7 +98,7 @@ class HandBackbone(nn.Module):
         return self.blocks[EARLY:](maps)
 
     def load_pretrained(self, file: Path = BACKBONE_FILE) -> "HandBackbone":
-        """Take the weights that know hands; returns itself."""
+        """Load the pretrained weights; returns itself. Raises OSError where the file is missing."""
         self.load_state_dict(load_file(file))
         return self
 
@@ -110,7 +113,7 @@ def pooled(maps: Tensor) -> Tensor:
 
 
 class HandHead(nn.Module):
-    """What learns: (N, 5760, 1, 1), the pooled features of a crop -> (N, classes)."""
+    """The classifier: pooled features of crops (N, 5760, 1, 1) -> scores (N, classes)."""
 
     def __init__(self, classes: int = 24, hidden: int = 256):
         super().__init__()
@@ -129,7 +132,7 @@ class HandHead(nn.Module):
 
 
 class HandTail(nn.Module):
-    """What learns letters: (N, 112, 12, 12), what the backbone's early blocks make of a crop -> (N, classes)."""
+    """Copies of the backbone's late blocks, and the head: early maps (N, 112, 12, 12) -> scores (N, classes)."""
 
     def __init__(self, classes: int = 24, hidden: int = 256):
         super().__init__()
@@ -171,8 +174,11 @@ class HandReader(nn.Module):
 
     @property
     def parts(self) -> dict[str, Part]:
-        """What reading asks (train.answer.parts): early maps of crops; from these, the last maps of the backbone as it
-        was, for the finder, and scores; and a heat map."""
+        """The parts that reading asks for (train.answer.parts).
+
+        "early" maps of crops; from these, "late", the original backbone's last maps, for the finder, and "tail", the
+        scores; and a "heat" map.
+        """
         pixels, maps = (3, CROP_SIDE, CROP_SIDE), {"maps": (MANY, *EARLY_MAPS)}
         classes = self.tail.head.layers[-1].out_features
         return {
@@ -189,7 +195,7 @@ def _heat(reader: HandReader, pixels: Tensor, among: Tensor) -> tuple[Tensor]:
     """Where the best score comes from: gradient times activation (Shrikumar et al., 2016) of early feature maps.
 
     Early ones, 24 x 24, because the last ones, 6 x 6, hold the whole hand in every cell. `among` (classes,) is added to
-    the scores before the best is taken: 0, or far below it for those that shall not win. Returns (1, 24, 24), from 0.
+    the scores before the best is taken: 0, or far below 0 for answers that must not win. Returns (1, 24, 24), from 0.
     """
     backbone = reader.backbone
     maps = backbone.blocks[:HEAT_BLOCKS](F.relu6(backbone.stem(pixels))).detach()

@@ -1,8 +1,8 @@
 """The finder's body: MediaPipe's palm detector, rebuilt layer by layer.
 
 Bazarevsky et al., "BlazePalm" (2019), as shipped with MediaPipe Hands (2021; Apache License 2.0). It was trained on far
-more rooms, people and hands than our photos show. Its own answer, a box around the palm, is left out here; only what
-it sees is used.
+more rooms, people and hands than our photos show. Its own answer, a box around the palm, is left out here; only
+its features are used.
 """
 
 import torch
@@ -46,7 +46,7 @@ class Up(nn.Module):
 
 
 class PalmBody(nn.Module):
-    """(N, 3, 192, 192) in [0, 1] -> (N, 384, 12, 12): what there is in each cell of 16 pixels, and around it."""
+    """(N, 3, 192, 192) in [0, 1] -> (N, 384, 12, 12): features of each cell of 16 pixels and its surroundings."""
 
     channels = STAGES[3] + STAGES[2]
 

@@ -2,13 +2,13 @@
 
 from train.hands.boxes import Box
 
-APART = 0.1  # intersection over union under which two boxes are of two hands
-LONG = 1.25  # a box so many times as long as wide may hold a forearm, too
-HAND = 1.1  # how long the hand is then, in widths of the box
+APART = 0.1  # intersection over union under which two boxes count as different hands
+LONG = 1.25  # a box longer than this many times its width may hold a forearm, too
+HAND = 1.1  # how long the hand in it is, in widths of the box
 
 
 def resized(box: Box, scale: float) -> Box:
-    """The box about its own middle, so many times as wide and high."""
+    """The box scaled about its own middle."""
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     wide, high = (box[2] - box[0]) / 2 * scale, (box[3] - box[1]) / 2 * scale
     return x - wide, y - high, x + wide, y + high

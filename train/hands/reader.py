@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from train.hands.networks import HandReader
 
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
-NEARER = (0.85, 0.72)  # the finder draws its box too widely around some small hands: these are looked at together, too
+NEARER = (
+    0.85,
+    0.72,
+)  # the finder's box is too wide for some small hands: closer views, averaged as a group of their own
 # Chosen on photos of people who were left out of training, read with each of several values:
 PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
 DOUBTFUL = 0.5  # sureness under which other places are looked at
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
-OTHER_HANDS = -1.0  # added to the score of "a hand that shows none": people seldom show one here, training often did
-TWO = 0.9  # sureness from which two places are two hands
+OTHER_HANDS = -1.0  # added to the score of "a hand that shows none", which is rarer here than in training
+TWO = 0.9  # sureness of both places from which there are two hands
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
 )

@@ -42,7 +42,7 @@ class RoundTrip:
 
 
 def round_trip(model: nn.Module, about: Metadata, pixels: Tensor) -> RoundTrip:
-    """Save the network to a temporary file, build it anew from that alone, and ask both about (C, H, W) uint8."""
+    """Save the network to a temporary file, rebuild it from that file alone, and let both read (C, H, W) uint8."""
     with tempfile.TemporaryDirectory(prefix="digits-and-signs-") as folder:
         path = Path(folder) / "network.safetensors"
         checkpoint.save(path, model, about)

@@ -13,7 +13,7 @@ from train.learn.checkpoint import Metadata
 class Pushes:
     """Every feature's push on every class: for each class, they and `constant` sum to its score."""
 
-    values: Tensor  # (features,) what Flatten gives on, float32
+    values: Tensor  # (features,) what Flatten passes on, float32
     shape: tuple[int, int, int]  # maps, h, w: feature (m * h + row) * w + column is that place of map m
     pushes: Tensor  # (classes, features)
     constant: Tensor  # (classes,) what is left: the biases' part
@@ -36,7 +36,7 @@ class Pushes:
 
 
 def pushes(model: nn.Module, about: Metadata, pixels: Tensor) -> Pushes:
-    """Gradient of every score by the flattened features, times the features.
+    """Gradient of every score with respect to the flattened features, times the features.
 
     Behind Flatten the networks have only Linear, ReLU and what does nothing in evaluation, so that a score is a sum
     of such pushes and of the biases', exactly. Takes (C, H, W) uint8. Raises InsideError without a Flatten.

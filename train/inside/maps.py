@@ -15,7 +15,7 @@ Record = tuple[str, nn.Module, Tensor, Tensor]  # a layer that was passed: its n
 
 
 class InsideError(UsageError):
-    """A look inside that cannot be had; the message says why."""
+    """A look inside that is not possible; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +57,14 @@ class Trace:
 def trace(model: nn.Module, about: Metadata, pixels: Tensor, answer: int | None = None, part: str = "") -> Trace:
     """Send one picture through the network and keep what every layer makes of it.
 
-    How much a map matters is the gradient of the answer's score by the map, times the map, summed over its places
-    (Shrikumar et al., 2016): to first order, what the score would lose without it.
+    How much a map matters is the gradient of the answer's score with respect to the map, times the map, summed over
+    its places (Shrikumar et al., 2016): to first order, what the score would lose without it.
 
     Args:
         model: in evaluation mode; it is neither copied nor changed.
         pixels: (C, H, W) uint8.
         answer: number of the class; default: the one with the highest score.
-        part: only layers whose name begins so, or come behind such a one.
+        part: only the first layer whose name begins with this, and those after it.
 
     Raises InsideError where the picture does not fit, or the network's weights are NaN or infinite.
     """

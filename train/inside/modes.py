@@ -29,7 +29,7 @@ def batchnorm(model: nn.Module, about: Metadata, batch: Tensor) -> list[Normalis
     """The first picture of a batch (N, C, H, W) uint8 at every BatchNorm layer, in evaluation and in training.
 
     The network keeps its mode and its running averages: hooks put the other mode's output in place.
-    Raises InsideError for a batch that cannot be normalised by itself.
+    Raises InsideError for a batch of fewer than two pictures.
     """
     if len(batch) < 2:
         raise InsideError("BatchNorm in training needs a batch of two or more.", code="inside.batch")

@@ -33,9 +33,9 @@ class Step:
 
 
 class Pupil:
-    """A network that learns from single pictures, with Adam as in the lessons; the network it is made from stays.
+    """A network that learns from single pictures, with Adam as in the lessons; the original network stays as it is.
 
-    BatchNorm and dropout are as in evaluation, so that what changes is the step's doing alone.
+    BatchNorm and dropout are as in evaluation, so that only the step itself changes anything.
     """
 
     def __init__(self, model: nn.Module, about: Metadata):
@@ -43,7 +43,7 @@ class Pupil:
         self.optimizer = torch.optim.Adam([p for p in self.model.parameters() if p.requires_grad])
 
     def copy(self) -> "Pupil":
-        """Another pupil that knows as much, and goes its own way."""
+        """A copy that knows as much and learns on independently."""
         other = Pupil(self.model, self.about)
         other.optimizer.load_state_dict(deepcopy(self.optimizer.state_dict()))  # else the moments are shared
         return other

@@ -8,7 +8,7 @@ from train.data.images import Images
 from train.learn.step import to_input
 from train.task import Task
 
-# Of the median strength of digits: the most that loses none of the choosing writers' digits (train/digits/extra.py).
+# Share of the digits' median strength: the largest that refuses no digit of CHOOSING_WRITERS (train/digits/extra.py).
 FAINT = 0.55
 
 
@@ -42,8 +42,8 @@ def temperature_for(scores: Tensor, labels: Tensor) -> float:
 def faintest(model: nn.Module, images: Images, task: Task) -> float:
     """The strength of the last feature maps below which a network that learned outliers has seen nothing it knows.
 
-    To give ten equal scores it must keep its last features near zero, which strangers' features are, too (Dhamija et
-    al., 2018, train for that). The images are known ones: FAINT of their median strength is the limit.
+    To give ten equal scores it must keep its last features near zero, and so it does for unknown inputs in general
+    (Dhamija et al., 2018, train for that). The images are known ones: FAINT of their median strength is the limit.
     """
     device, strengths = next(model.parameters()).device, []
     with torch.inference_mode():

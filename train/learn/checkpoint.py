@@ -125,7 +125,7 @@ def _clear_away(place: Path) -> None:
 
 
 def _runs(process: int) -> bool:
-    if os.name == "nt":  # there, asking would end it
+    if os.name == "nt":  # there os.kill would end the process
         return True
     try:
         os.kill(process, 0)

@@ -45,8 +45,8 @@ def finish(
     Args:
         save: keeps `run.result` with the metadata it is given. Called before the test, too, which may fail.
         temperature: where it is known; otherwise found on validation images.
-        few: the temperature is found on so many validation images only, chosen at random but always alike: quick, and
-            for a run that was stopped within an epoch.
+        few: find the temperature on this many validation images only, a fixed random choice: quick, and for a run that
+            was stopped within an epoch.
         test: gives the test images, which are then read in float32, as `train.evaluate` reads them.
     """
     run.result.eval()

@@ -55,7 +55,7 @@ Event = Step | Epoch | Stuck
 
 
 def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
-    """Train to the end of the recipe, yielding a Step at most each `every` seconds and an Epoch after each epoch.
+    """Train to the end of the recipe, yielding at most one Step every `every` seconds and an Epoch after each epoch.
 
     A run that learns nothing yields a Stuck, once, after some hundreds of steps.
 
@@ -100,7 +100,7 @@ def fit(run: Run, splits: Splits, *, every: float = 0.1) -> Iterator[Event]:
 
 
 def _ready(run: Run, splits: Splits) -> Splits:
-    """The data on the run's device, torch set up for that, and a plan that was tried where it must be."""
+    """Move the data to the run's device, set torch up for it, and try the plan where it needs a trial."""
     splits = splits.to(run.plan.device)
     if run.plan.device == "cpu":
         torch.set_num_threads(run.plan.threads)
@@ -114,14 +114,14 @@ def _ready(run: Run, splits: Splits) -> Splits:
 
 
 def _end(run: Run, steps: int) -> int:
-    """After which of its steps a run of so many an epoch ends; it may be told to end earlier while it goes on."""
+    """The step after which a run with `steps` steps an epoch ends; `run.ends_at` may bring it forward at any time."""
     return min(steps * run.recipe.epochs, run.ends_at)
 
 
 def _steps(
     run: Run, batches: Sequence[Tensor], descend: TrainingStep, epoch: int, steps: int, every: float
 ) -> Iterator[Step]:
-    """The rest of an epoch of so many steps, told every so many seconds."""
+    """The rest of an epoch of `steps` steps, reported every `every` seconds."""
     clock = time.perf_counter()
     run.model.train()
     for batch in batches:

@@ -7,7 +7,7 @@ from train.learn.networks import output_size, parameter_count
 
 
 def layers(model: nn.Module, input_shape: tuple[int, int, int]) -> list[dict]:
-    """A row for each layer: its name, output shape, parameters, and for sizes that change the formula filled in.
+    """A row for each layer: name, output shape, parameters and, for convolutions and poolings, the formula filled in.
 
     Keys: layer (str), output (tuple without the batch), parameters (int), formula (str, may be empty).
     """

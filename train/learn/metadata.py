@@ -55,9 +55,7 @@ class Metadata:
     seed: int = 0
     temperature: float = 1.0  # logits are divided by it, so that confidences are right as often as they say
     unsure_below: float = 0.5  # confidence under which an answer is not given
-    faint_below: float = (
-        0.0  # length of the last feature maps, as one vector, under which the network saw nothing known
-    )
+    faint_below: float = 0.0  # norm of the last feature maps, as one vector, under which nothing known was seen
     data_sha256: str = ""
     versions: dict = field(default_factory=dict)
     test_accuracy: float | None = None  # 0..1, measured when training ended

@@ -67,7 +67,7 @@ class SprintNet(nn.Module):
     """The smallest network that reads 99 % of MNIST after one epoch: 29,610 parameters.
 
     Most of the time of a small network goes to its first layers, where pictures are large: here a stride leaves them a
-    quarter of the places. The pooling comes before the ReLU, as it may: the largest stays the largest.
+    quarter of the places. The pooling comes before the ReLU, with the same result: the largest stays so.
     (N, 1, 28, 28) -> (N, 10).
     """
 
@@ -252,7 +252,7 @@ def check_fits(model: nn.Module, task: Task, name: str) -> None:
 
 
 def parameter_count(model: nn.Module) -> int:
-    """How many numbers training adjusts."""
+    """The number of parameters, frozen ones included."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 

@@ -66,7 +66,7 @@ def drawing_from(model: nn.Module, generator: Generator) -> nn.Module:
 
 
 class OwnDropout(nn.Module):
-    """A dropout layer with a generator of its own; bit for bit what torch's does after a manual_seed of the same."""
+    """A dropout layer with a generator of its own; bit for bit what torch's does after manual_seed."""
 
     def __init__(self, dropout: nn.Dropout, generator: Generator):
         super().__init__()

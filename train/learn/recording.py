@@ -1,4 +1,4 @@
-"""A step of a GPU as a CUDA graph, and whether it does what the step itself does."""
+"""A GPU's training step recorded as a CUDA graph, and the check that the recording does what the step does."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 # How far a replayed step may be from an unrecorded one, as a share of what the step changes. Two right steps whose
-# sums were made in another order (by one thread and by two, after four steps of each recipe) part by up to 4 % in the
-# weights and 10 % in Adam's means, in bfloat16. A batch or a seed that stays as it was recorded parts the weights by
-# 36 to 49 %, and a learning rate by 100 %, for the trial takes another.
+# sums were made in another order (by one thread and by two, after four steps of each recipe) differ by up to 4 % in
+# the weights and 10 % in Adam's means, in bfloat16. A batch or a seed frozen by the recording makes the weights differ
+# by 36 to 49 %, a frozen learning rate by 100 %, as the trial uses others.
 TOLERANCE = 0.15
 
 
@@ -38,7 +38,7 @@ State = dict[str, list[Tensor]]  # by kind, such as weights, or an optimiser's m
 
 
 def copied(state: State) -> State:
-    """The same values elsewhere."""
+    """A copy of the state, in memory of its own."""
     return {kind: [tensor.detach().clone() for tensor in tensors] for kind, tensors in state.items()}
 
 
@@ -51,7 +51,7 @@ def put_back(state: State, values: State) -> None:
 
 
 def difference(before: State, right: State, got: State) -> str:
-    """In what `got` is not the step from `before` to `right`: kinds of numbers and how far off they are, or nothing.
+    """How `got` differs from the step from `before` to `right`: kinds of numbers and how far off they are, or "".
 
     All tensors of a kind count together: one alone may hold nothing but rounding errors, such as the gradient of a bias
     in front of BatchNorm.

@@ -57,9 +57,7 @@ class Run:
             forward = drawing_from(forward, self.generator)
         self.forward = workers.averaging(forward)
         self.steps_done = 0
-        self.ends_at = (
-            math.inf
-        )  # so many steps are its end, where they are fewer than the recipe's: may be set on the way
+        self.ends_at = math.inf  # the step to end after, if before the recipe's last; may be set while it runs
         self.sums = torch.zeros(3, dtype=torch.float64)  # loss, correct and images of the epoch so far
         self.good: dict[str, Tensor] = {}  # the last weights seen to be finite
         self.validation_scores: Tensor | None = None  # (N, classes), of the last epoch that has ended

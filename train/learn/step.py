@@ -15,7 +15,7 @@ from train.learn.randomness import DrawnFrom, mixed
 from train.learn.recording import State, aside, copied, difference, put_back, record
 from train.learn.run import Run, learning_rate_factor
 
-UNRECORDED = 3  # steps made one by one before the recording: they bring about what is made lazily, and choose kernels
+UNRECORDED = 3  # steps made one by one before the recording: they create what is made lazily, and choose kernels
 AHEAD = 32  # steps that a GPU may be behind: enough to keep it busy, few enough to stop and to show losses at once
 
 
@@ -151,7 +151,7 @@ class TrainingStep:
         inputs, labels = self._inputs(images), images.labels
         with self.precision, self.drawing or contextlib.nullcontext():
             scores = run.forward(inputs)
-        if self.drawing and not self.drawing.drew:  # nothing else in it is random: the next steps are spared the watch
+        if self.drawing and not self.drawing.drew:  # nothing in it was random: later steps need no watching
             self.drawing = None
         loss = loss_of(scores.float(), labels, recipe.label_smoothing, self.outliers)
         for parameter in self.parameters:  # what optimizer.zero_grad does, without its 50 microseconds of overhead
@@ -171,7 +171,7 @@ class TrainingStep:
         return to_input(images, task.mean, task.std, recipe.augment, self.generator, channels_last)
 
     def _sum_up(self) -> None:
-        """Adds steps to the sums: many at once, for one by one costs more than a convolution of theirs."""
+        """Add steps to the sums, many at once: one by one would cost more than a convolution."""
         if not self.unsummed:
             return
         losses, scores, labels = zip(*self.unsummed, strict=True)
@@ -224,7 +224,7 @@ def _seed(run: Run, generator: Generator | None, other: int = 0) -> None:
     seed = mixed(run.seed + other, run.steps_done * run.workers.count + run.workers.rank)
     if generator is not None:
         generator.manual_seed(seed)
-    # torch.manual_seed seeds every device there might be, and for each that sleeps keeps a stack trace
+    # torch.manual_seed seeds every device there might be, and keeps a stack trace for each that is not yet in use
     device = torch.device(run.plan.device)
     if device.type == "cuda":
         with torch.cuda.device(device):

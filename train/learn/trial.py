@@ -19,8 +19,7 @@ from train.learn.step import loss_of, precision, to_input
 
 # How far the gradient of a batch may be from float32's on contiguous memory, as a share of its length. Right bfloat16
 # is up to 0.06 off in the lesson's digit network and 0.14 in recipe best's (new weights of 6 seeds, batches of 32 to
-# 256 and to 128, on a CPU). A gradient that is nothing, that of other feature maps or twice as long is off by 1 at
-# least.
+# 256 and to 128, on a CPU). A gradient of zeros, one of other feature maps, or one twice as long is off by at least 1.
 TOLERANCE = 0.5
 
 
@@ -79,7 +78,7 @@ def _share(off: float) -> str:
 
 
 def gradient(run: Run, images: Images, plan: Plan) -> torch.Tensor:
-    """The loss's gradient by all parameters as one vector, float64; the run itself stays as it is.
+    """The loss's gradient with respect to all parameters, as one float64 vector; the run itself stays as it is.
 
     Dropout is left out: it would drop other values in another layout.
     """

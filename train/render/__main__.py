@@ -18,12 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m train.render",
-        description="Draw hands that sign letters: pictures in DIR/<LETTER>/, those of no letter in DIR/none/, and "
+        description="Draw hands that sign letters: pictures in DIR/<LETTER>/, those of none in DIR/none/, and "
         "DIR/labels.jsonl with a line for each: file, letter, pose, side, box, 21 keypoints, tone, hand.",
     )
     parser.add_argument("--letters", default="A..Y", help="such as ABC or A..Y (default); none for no letter")
     parser.add_argument("--others", default="", metavar="NAMES",
-                        help=f"hands that are no letter, by commas, or all: {', '.join(other_poses())}")  # fmt: skip
+                        help=f"hands that show no letter, by commas, or all: {', '.join(other_poses())}")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--count", type=int, default=1000, help="pictures altogether, each pose in turn")
     parser.add_argument("--seed", type=int, default=0)
@@ -55,7 +55,7 @@ def letters(text: str) -> list[str]:
 
 
 def others(text: str) -> list[str]:
-    """The hands of no letter that a text names: "open,three", "all". Raises UsageError."""
+    """The hands that show no letter which a text names: "open,three", "all". Raises UsageError."""
     chosen = list(other_poses()) if text == "all" else [name for name in text.split(",") if name]
     wrong = sorted(set(chosen) - set(other_poses()))
     if wrong:

@@ -1,4 +1,4 @@
-"""The hand as capsules, one a bone: how near digits come to each other, and how much they shade each other."""
+"""The hand as capsules, one for each bone: how near fingers come to each other, and how much they shade each other."""
 
 from itertools import combinations
 
@@ -16,9 +16,9 @@ RADII = {
 }
 BONES = tuple(RADII)
 PALM = (5, 10, 15, 20)
-LAST = {3: 1.12, 8: 1.36, 13: 1.40, 18: 1.42, 23: 1.32}  # the flesh of a tip goes beyond its joint, in bone lengths
+LAST = {3: 1.12, 8: 1.36, 13: 1.40, 18: 1.42, 23: 1.32}  # in bone lengths: a tip's flesh reaches beyond its joint
 DIGIT = {bone: name for name, chain in CHAINS.items() for bone in chain[:-1]}
-# Bones of different digits, without pairs that are grown together at the knuckles and the thumb's root.
+# Bones of different fingers, without pairs that are joined at the knuckles and the thumb's root.
 PAIRS = tuple(
     (a, b)
     for a, b in combinations(BONES, 2)

@@ -1,6 +1,6 @@
 """The chart in assets/signs, on a light and on a dark ground: python -m train.render.chart
 
-24 letters, which stand still and can be read, and J and Z: how they begin, how they end, and the way of the fingertip.
+24 letters, which stand still and can be read, and J and Z: how they begin, how they end, and the path of the fingertip.
 """
 
 import sys
@@ -20,20 +20,20 @@ GROUNDS: dict[str, Colour] = {"light": (0.90, 0.91, 0.93), "dark": (0.12, 0.14, 
 TONE = 0.47
 PICTURE_SIDE = 320  # pixels
 TIPS = {"J": 20, "Z": 8}  # which of the 21 points draws the letter
-ACROSS = 0.36  # metres that the pictures of movements show
+ACROSS = 0.36  # width in metres that the pictures of movements show
 ARROW: dict[str, tuple[int, int, int]] = {"light": (21, 101, 192), "dark": (130, 190, 255)}
-GHOST = 0.28  # how much of the hand is seen where the movement ends
+GHOST = 0.28  # opacity, 0..1, of the hand where the movement ends
 
 
 def look() -> Look:
-    """Soft light from above, so that every digit stands out."""
+    """Soft light from above, so that every finger stands out."""
     skin, palm = skin_colours(TONE)
     lights = (Light((-0.5, 0.9, 1.0), 0.62), Light((0.9, 0.1, 0.8), 0.28))
     return Look(skin, palm, gloss=0.12, ambient=0.42, lights=lights, view=22, fill=0.68)
 
 
 def main() -> int:
-    """Draws all pictures anew; returns 0."""
+    """Draw all pictures anew; returns 0."""
     stage = Stage(PICTURE_SIDE, samples=3)
     for name, ground in GROUNDS.items():
         (FOLDER / name).mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def main() -> int:
 
 
 def moving(letter: str, stage: Stage, ground: str) -> Image.Image:
-    """J or Z: the hand as it begins, faint as it ends, and an arrow along the fingertip's way."""
+    """J or Z: the hand as it begins, faint as it ends, and an arrow along the fingertip's path."""
     keys = [key for key in film(letter) if key.letter == letter]
     times = np.linspace(keys[1].time, keys[-2].time, 41)
     drawn = []
@@ -62,7 +62,7 @@ def moving(letter: str, stage: Stage, ground: str) -> Image.Image:
 
 
 def _with_arrow(picture: Image.Image, way: list[tuple[float, float]], colour: tuple[int, int, int]) -> Image.Image:
-    """The picture with an arrow along the way, soft at its edges and with a pale rim."""
+    """The picture with an arrow along the path `way`, soft at its edges and with a pale rim."""
     more = 4
     mask = Image.new("L", (more * picture.width, more * picture.height))
     pen = ImageDraw.Draw(mask)

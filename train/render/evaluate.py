@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write renders that were misread there, to look at")
     parser.add_argument("--photos", type=Path, action="append", default=[], metavar="FOLDER",
                         help="read these photos, too, within their hands' boxes; repeatable")  # fmt: skip
-    parser.add_argument("--per-letter", type=int, default=1000, help="at most so many photos of a letter and signer")
+    parser.add_argument("--per-letter", type=int, default=1000, help="at most this many photos of a letter and signer")
     options = parser.parse_args(arguments)
     reader = reader_for("asl", options.model)
     for ground in GROUNDS:
@@ -70,7 +70,7 @@ def figures(answers: Iterable[tuple[str, str | None]]) -> dict:
 
 
 def read_renders(reader, count: int, seed: int, keep: Path | None = None) -> dict:
-    """Figures of random renders, read whole as photos are; and how many were right of each fifth of the tones."""
+    """Figures of random renders, read whole as photos are; and how many were right in each fifth of the skin tones."""
     answers, fifths = [], {name: [0, 0] for name in FIFTHS}
     for number, one in enumerate(renders(LETTERS, count, np.random.default_rng(seed))):
         answer = _answer(reader, Image.fromarray(one.pixels))

@@ -1,6 +1,6 @@
 """A hand that spells a word, frame by frame: python -m train.render.film WORD --out DIR [--rate 10 --seed S]
 
-What moves how is as in the page (demo/signs/hand/motion.js): from letter to letter in half a second, J and Z along
+The hand moves as in the page (demo/signs/hand/motion.js): from letter to letter in half a second, J and Z along
 their paths. Here a signer, a camera and the frames' times vary with the seed, as for single pictures.
 """
 
@@ -21,12 +21,12 @@ from train.render.skeleton import FINGERS
 from train.render.vary import grounds, photographed, varied_look
 from train.task import UsageError
 
-LENGTH = 0.19  # metres of the hand: what a path counts in
+LENGTH = 0.19  # of the hand, in metres: the unit of paths
 MOVE = 0.5  # seconds from one letter to the next
-HOLD = 0.55  # seconds that a letter stands
+HOLD = 0.55  # seconds that a letter is held
 OPENING = 0.4  # how far the hand relaxes halfway, so that no finger passes through another
 SHUTTER = 0.02  # seconds that a frame is exposed
-ACROSS = (0.42, 0.75)  # metres that the picture shows where the hand is
+ACROSS = (0.42, 0.75)  # least and greatest width, in metres, that the picture shows at the hand
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Key:
     time: float  # seconds
     pose: Pose
     at: np.ndarray  # (2,) hand lengths right and up
-    letter: str | None  # that begins, stands or is drawn
+    letter: str | None  # that begins, is held or is drawn
     opens: bool = False  # the hand relaxes on its way here
 
 
@@ -51,7 +51,7 @@ class Frame:
 
 
 def film(word: str, speed: float = 1.0, size: float = 1.0, hold: float = HOLD) -> list[Key]:
-    """The word's keys; `speed` and `size` are those of J's and Z's paths. What is no letter is a pause."""
+    """The word's keys; `speed` and `size` are those of J's and Z's paths. Anything but a letter is a pause."""
     poses = all_poses()
     keys = [Key(0.0, poses["relaxed"], np.zeros(2), None)]
 
@@ -115,7 +115,8 @@ def _alike(a: Pose, b: Pose) -> bool:
 def shots(keys: Sequence[Key], rate: float, rng: Generator, stage: Stage, dropped: float = 0.0) -> Iterator[Frame]:
     """Frames of a film as a webcam takes them: one signer, one camera, uneven times, of which some are dropped.
 
-    The hand wavers and is held a little otherwise than the poses say; while it moves fast it is blurred.
+    The hand wavers and is held a little differently from the poses; while it moves fast it is blurred. `rate` is in
+    frames a second, `dropped` the share of frames that are missing.
     """
     tone, seed = float(rng.uniform()), int(rng.integers(2**31))
     look = replace(varied_look(tone, rng), across=float(np.exp(rng.uniform(*np.log(ACROSS)))))

@@ -1,9 +1,10 @@
-"""Poses: how the letters, and some hands that are no letter, bend the joints and hold the hand.
+"""Poses: how the letters, and some hands that show no letter, bend the joints and hold the hand.
 
 They stand in `assets/hand/poses.json`, as a signer's right hand looks to the person opposite. For each digit `bend`
 gives three angles from the palm to the tip, `spread` and `twist` those of the first; `wrist` says how the hand bends
 against the forearm, `points` which way the straight fingers would point, and `palm` which way the palm faces: x right,
-y up, z towards whoever looks. J and Z have a `path`: at some seconds, where the hand is, in its lengths, and how held.
+y up, z towards the viewer. J and Z have a `path`: at some times, in seconds, where the hand is, in hand lengths, and
+how it is held.
 """
 
 import json
@@ -21,20 +22,20 @@ LETTERS = "ABCDEFGHIKLMNOPQRSTUVWXY"
 
 @dataclass(frozen=True)
 class Pose:
-    """One hand."""
+    """How a hand is bent and held."""
 
     angles: dict[str, np.ndarray]  # what `Skeleton.joints` takes
-    turn: np.ndarray  # (3, 3), from the hand's frame to that of whoever looks
+    turn: np.ndarray  # (3, 3), from the hand's frame to the viewer's
 
     def moved(self, angles: dict[str, np.ndarray], turn: np.ndarray | None = None) -> "Pose":
-        """The pose with angles added, and turned before whoever looks."""
+        """The pose with angles added, and turned as its viewer sees it."""
         sums = {name: self.angles[name] + angles.get(name, 0) for name in self.angles}
         return replace(self, angles=sums, turn=self.turn if turn is None else turn @ self.turn)
 
 
 @cache
 def all_poses() -> dict[str, Pose]:
-    """Poses by name: the 24 still letters, J and Z as they begin, and the hands that are no letter."""
+    """Poses by name: the 24 still letters, J and Z as they begin, and the hands that show no letter."""
     groups = json.loads(FILE.read_text("utf-8"))
     return {name: _pose(entry) for key in ("letters", "moving", "others") for name, entry in groups[key].items()}
 
@@ -59,7 +60,7 @@ def path_of(name: str) -> tuple[Place, ...]:
 
 @cache
 def other_poses() -> tuple[str, ...]:
-    """Names of the hands that are no letter."""
+    """Names of the hands that show no letter."""
     return tuple(json.loads(FILE.read_text("utf-8"))["others"])
 
 
@@ -73,7 +74,7 @@ def _pose(entry: dict) -> Pose:
 
 
 def held(points, palm) -> np.ndarray:
-    """The turn (3, 3) of a hand whose fingers point and whose palm faces these ways, made square to each other."""
+    """The rotation (3, 3) of a hand whose fingers point along `points` and whose palm faces about `palm`."""
     along = np.asarray(points, float) / np.linalg.norm(points)
     out = np.asarray(palm, float) - along * np.dot(along, palm)
     out /= np.linalg.norm(out)
@@ -81,7 +82,7 @@ def held(points, palm) -> np.ndarray:
 
 
 def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> np.ndarray:
-    """A turn (3, 3) in degrees: about the upright, then the level, then the axis towards whoever looks."""
+    """A rotation (3, 3), angles in degrees: about the vertical, the horizontal, then the viewing axis."""
     y, p, r = np.radians((yaw, pitch, roll))
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 with suppress(ImportError):
-    import triton  # noqa: F401 - torch wants it for training, and a process that loads it after VTK ends there and then
+    import triton  # noqa: F401 - torch needs it for training, and a process that loads it after VTK aborts
 
 import vtk
 from PIL import Image
@@ -17,7 +17,7 @@ from train.render.poses import Pose
 from train.render.skeleton import FOREARM, KEYPOINTS
 from train.render.surface import detailed, normals, polydata
 
-vtk.vtkObject.GlobalWarningDisplayOff()  # it would say that there is no display, which is why it draws without one
+vtk.vtkObject.GlobalWarningDisplayOff()  # it would warn that there is no display, where none is wanted
 PALM = (0, 5, 9, 13, 17)  # of the 21 points: the wrist and the fingers' roots
 Colour = tuple[float, float, float]  # sRGB, each 0..1
 
@@ -26,7 +26,7 @@ Colour = tuple[float, float, float]  # sRGB, each 0..1
 class Light:
     """A lamp far away."""
 
-    direction: tuple[float, float, float]  # from the hand to the lamp; x right, y up, z towards who looks
+    direction: tuple[float, float, float]  # from the hand to the lamp; x right, y up, z towards the viewer
     strength: float
     colour: Colour = (1.0, 1.0, 1.0)
 
@@ -39,14 +39,14 @@ class Look:
     palm: Colour = (0.88, 0.68, 0.58)
     sleeve: Colour | None = None  # cloth over the forearm
     cuff: float = 0.07  # metres from the wrist to where the sleeve begins
-    thick: float = 0.0012  # metres added to the model's slim digits all around
+    thick: float = 0.0012  # metres added all around to the model's slim fingers
     stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)  # of the hand: across, along, through
     gloss: float = 0.2
     ambient: float = 0.45
     lights: tuple[Light, ...] = field(default=(Light((-0.5, 0.8, 1.0), 0.55), Light((0.9, 0.2, 0.7), 0.25)))
-    view: float = 24.0  # angle of the picture's height in degrees
+    view: float = 24.0  # vertical angle of view in degrees
     fill: float = 0.75  # share of the picture's side that the hand without its forearm takes
-    across: float | None = None  # metres that the picture shows where the hand is, in place of `fill`
+    across: float | None = None  # width in metres that the picture shows at the hand, instead of `fill`
     middle: tuple[float, float] = (0.0, 0.0)  # of the hand, in halves of the picture from its middle, right and up;
     # with `across` of the palm, which stays where it is while fingers move
     left: bool = False  # a left hand
@@ -69,10 +69,10 @@ class Shot:
 
 
 class Stage:
-    """A window of VTK that nobody sees, and in it the hand."""
+    """An off-screen VTK window with the hand in it."""
 
     def __init__(self, side: int = 224, samples: int = 2):
-        """Args: side: of the square pictures, in pixels; samples: pixels drawn for one, each way."""
+        """Args: side: of the square pictures, in pixels; samples: pixels drawn for each of theirs, each way."""
         self.side, self.samples = side, samples
         self.surface = detailed()
         self.mesh = polydata(self.surface.hand.points, self.surface.hand.triangles)
@@ -100,7 +100,7 @@ class Stage:
         joints = hand.joints(pose.angles)
         skin = hand.skin(joints, hand.points + look.thick * self.surface.fuller)
         outwards = normals(skin, hand.triangles)
-        # from the hand to whoever looks
+        # from the hand's frame to the viewer's
         stand = np.diag([-1.0 if look.left else 1.0, 1.0, 1.0]) @ pose.turn @ np.diag(look.stretch)
         points, places = skin @ stand.T, joints[list(KEYPOINTS), :3, 3] @ stand.T
         ours = points[self.surface.of_hand]
@@ -138,7 +138,7 @@ class Stage:
             behind = (skin @ arm[:3, :3].T + arm[:3, 3])[:, 2] > look.cuff
             colours = np.where(behind[:, None], np.array(look.sleeve), colours)
         sky = openness(skin, outwards, joints)
-        shade = np.stack([sky**0.8, sky, sky**1.1], 1)  # light within flesh is red
+        shade = np.stack([sky**0.8, sky, sky**1.1], 1)  # light scattered within flesh is red
         return (255 * np.clip(colours * (0.25 + 0.75 * shade), 0, 1)).astype(np.uint8)
 
     def _update(self, points: np.ndarray, outwards: np.ndarray, colours: np.ndarray, look: Look) -> None:
@@ -165,7 +165,7 @@ class Stage:
             self.renderer.AddLight(lamp)
 
     def _pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Colours (side, side, 3) and alpha (side, side), means over the pixels drawn for one."""
+        """Colours (side, side, 3) and alpha (side, side), uint8, means over the samples of each pixel."""
         side, n = self.side, self.samples
         buffer = vtk.vtkUnsignedCharArray()
         self.window.GetRGBACharPixelData(0, 0, side * n - 1, side * n - 1, 0, buffer)

@@ -1,8 +1,8 @@
 """The hand as geometry: joints that bend (forward kinematics) and a skin that follows them (linear blend skinning).
 
 The model is the generic hand of `@webxr-input-profiles/assets` (MIT), with the 25 joints of WebXR. Its frame here, in
-metres: x towards the thumb, y along the fingers, z out of the palm. So a right hand held up with its palm to whoever
-looks has its thumb on their right.
+metres: x towards the thumb, y along the fingers, z out of the palm. So a right hand held up with its palm to the
+viewer has its thumb on the viewer's right.
 """
 
 import json
@@ -78,7 +78,7 @@ class Skeleton:
         return np.linalg.inv(self.rest)
 
     def skin(self, joints: np.ndarray, points: np.ndarray | None = None) -> np.ndarray:
-        """The skin's points (V, 3) for posed joints (26, 4, 4); `points` are other ones at rest, moved alike."""
+        """The skin's points (V, 3) for posed joints (26, 4, 4); `points` are others at rest, moved in the same way."""
         points = self.points if points is None else points
         moved = joints @ self.unposed
         blended = np.tensordot(self.weights, moved[:, :3], axes=1)
@@ -111,7 +111,7 @@ def load() -> Skeleton:
     followed = _read(header, data, mesh["attributes"]["JOINTS_0"]).astype(int)
     np.add.at(weights, (rows, followed), _read(header, data, mesh["attributes"]["WEIGHTS_0"]))
     weights /= weights.sum(1, keepdims=True)
-    # points that differ in their texture only are one
+    # points that differ only in their texture coordinates are merged
     _, first, same = np.unique(points.round(6), axis=0, return_index=True, return_inverse=True)
     triangles = same.reshape(-1)[_read(header, data, mesh["indices"]).reshape(-1, 3)]
     points, weights = points[first], weights[first]

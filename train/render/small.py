@@ -13,13 +13,13 @@ from train.render.poses import LETTERS
 from train.render.scene import Stage
 from train.render.vary import grounds, render
 
-TRAIN, TEST = 210, 40  # pictures a letter
-DRAWN_SIDE = 112  # pixels that a picture is drawn with before the hand is cut out
+TRAIN, TEST = 210, 40  # pictures of each letter
+DRAWN_SIDE = 112  # pixels of the picture that the hand is cut out of
 STEP = 8  # of grey: fewer steps pack better, and 28 x 28 photos have no more
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Draws the set anew and writes it; returns 0."""
+    """Draw the set anew and write it; returns 0."""
     parser = argparse.ArgumentParser(prog="python -m train.render.small", description=__doc__)
     parser.add_argument("--out", type=Path, default=FILE)
     parser.add_argument("--seed", type=int, default=0)
@@ -43,7 +43,7 @@ def pictures(count: int, stage: Stage, rng: np.random.Generator) -> tuple[np.nda
 
 
 def _picture(letter: str, stage: Stage, ground, rng: np.random.Generator) -> np.ndarray:
-    """The hand cut out of a picture as the lesson's are, a little aside at times: (28, 28) uint8."""
+    """The hand cut out of a picture, a little off centre, as in Sign Language MNIST: (28, 28) uint8."""
     one = render(letter, stage, ground, rng)
     left, top, right, bottom = one.box
     aside = rng.normal(0, 0.05, 2) * max(right - left, bottom - top)

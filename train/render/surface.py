@@ -1,4 +1,4 @@
-"""The skin in detail: four faces for each of the model's, fuller digits, a forearm, and where palm and nails are."""
+"""The skin in detail: four faces for each of the model's, fuller fingers, a forearm, and where palm and nails are."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +16,7 @@ class Surface:
     """The hand to draw, at rest. V points."""
 
     hand: Skeleton
-    fuller: np.ndarray  # (V, 3) how the points move when digits get a metre thicker all around
+    fuller: np.ndarray  # (V, 3) how the points move when fingers get a metre thicker all around
     palm: np.ndarray  # (V,) 0 on the back of the hand, 1 in the palm
     nail: np.ndarray  # (V,) 1 on nails
     of_hand: np.ndarray  # (V,) bool, false on the forearm

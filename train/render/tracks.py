@@ -1,4 +1,4 @@
-"""What the camera's answers are while the hand signs: python -m train.render.tracks --out FILE [--signs N --minutes M]
+"""What the reader answers while the hand signs: python -m train.render.tracks --out FILE [--signs N --minutes M]
 
 Films of J and Z, and of other signing that must not be taken for them, are read frame by frame as a camera's are. The
 page's arithmetic (demo/signs/movement.js) is judged on that by `node tests/js/judge_movement.mjs FILE`. A line is one
@@ -26,7 +26,7 @@ from train.render.scene import Stage
 FRAME_SIDE = 320  # pixels
 WORDS = ("HELLO", "FRIEND", "DIAL", "IDEA", "WIND", "BRIDGE", "LEMON", "SQUID", "TAXI", "VIDEO", "KIND", "PHONE", "DID")
 KINDS = ("wave", "nod", "circle", "drift", "shake", "rest")  # how a hand that shows one letter may move
-WORTH = 0.03  # smaller shares are not kept
+WORTH = 0.03  # probabilities below this are not written
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ def moving_sign(sign: str, rng: Generator) -> Signing:
 
 
 def spelling(rng: Generator) -> Signing:
-    """Words without J and Z, more or less quickly."""
+    """Two words without J and Z, slower or faster."""
     word = " ".join(rng.choice(WORDS, 2, replace=False))
     return Signing(None, "spelling", film(word, hold=float(rng.uniform(0.25, 1.0))))
 
 
 def wandering(rng: Generator, seconds: float = 8.0) -> Signing:
-    """A hand that shows one sign, mostly I, D or a pointing one, and moves about otherwise than in a J or Z."""
+    """A hand that shows one sign, mostly I, D or a pointing one, and moves in other ways than J or Z."""
     pose = all_poses()[str(rng.choice(["I", "D", "pointing", "I", "D", "pointing", *LETTERS, "open", "relaxed"]))]
     kind = str(rng.choice(KINDS))
     tempo, size, phase = rng.uniform(0.4, 1.6), float(np.exp(rng.uniform(np.log(0.1), np.log(0.6)))), rng.uniform(0, 6)
@@ -84,7 +84,7 @@ def wandering(rng: Generator, seconds: float = 8.0) -> Signing:
 
 
 def signings(signs: int, minutes: float, rng: Generator) -> Iterator[Signing]:
-    """So many J and Z in turn, then so many minutes of other signing, half spelling and half wandering."""
+    """`signs` films of J and Z in turn, then `minutes` of other signing, half spelling and half wandering."""
     for number in range(signs):
         yield moving_sign("JZ"[number % 2], rng)
     left, number = 60 * minutes, 0

@@ -1,4 +1,4 @@
-"""Renders as other people's photos would be: any skin, lamp and camera, a hand held a little otherwise, any ground."""
+"""Renders as varied as other people's photos: any skin, lamp and camera, a hand held differently, any ground."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +22,7 @@ TONES = ("f6ede4", "f3e7db", "f7ead0", "eadaba", "d7bd96", "a07e56", "825c43", "
 GROUNDS = ("plain", "gradient", "noise", "stripes", "shapes", "objects", "bricks", "plants", "text")
 DRAWN = 48  # grounds that are drawn once, then cut and tinted anew for each picture
 DARKEST, BRIGHTEST = 0.04, 0.95  # linear light of the hand's median, and of its light parts, in a photo
-CLOSE = -0.0025  # metres that capsules of two digits may share: flesh yields
+CLOSE = -0.0025  # metres by which two fingers' capsules may overlap: flesh yields
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Render:
     """One picture, and all that is known of it."""
 
     pixels: np.ndarray  # (side, side, 3) uint8
-    pose: str  # a letter, or the name of a hand that is none
+    pose: str  # a letter, or the name of a hand that shows none
     box: tuple[float, float, float, float]  # of the hand without its forearm: left, top, right, bottom in pixels
     keypoints: np.ndarray  # (21, 2) in pixels, in hand trackers' order
     tone: float  # 0 the lightest skin, 1 the darkest
@@ -64,7 +64,7 @@ def render(name: str, stage: Stage, ground: Callable[[], np.ndarray], rng: Gener
 
 
 def varied_pose(pose: Pose, rng: Generator, amount: float = 1.0) -> Pose:
-    """The pose as another person would hold it: joints by some 5 degrees, the hand by some 12, no digit in another."""
+    """The pose as held by another person: joints by some 5 degrees, the hand by some 12, no finger inside another."""
     turn = turned(*(amount * rng.normal(0, (10, 8, 8))))
     allowed = np.minimum(gaps(load().joints(pose.angles)), CLOSE + 0.0005)
     while amount > 0.05:
@@ -155,7 +155,7 @@ def _pictures(folder: Path, side: int) -> Iterator[Image.Image]:
 
 
 def _shadowed(shot: Shot, ground: np.ndarray, rng: Generator) -> np.ndarray:
-    """The hand over the ground; at times it throws a soft shadow."""
+    """The hand over the ground; sometimes it casts a soft shadow."""
     if rng.random() < 0.4:
         side = ground.shape[0]
         alpha = Image.fromarray(shot.alpha).filter(ImageFilter.GaussianBlur(float(rng.uniform(0.01, 0.06) * side)))
@@ -165,14 +165,16 @@ def _shadowed(shot: Shot, ground: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def photographed(pixels: np.ndarray, rng: Generator, hand: np.ndarray) -> np.ndarray:
-    """A camera's doing (side, side, 3) uint8: exposure, white balance, blur, few pixels, sensor noise, compression.
+    """Pixels (side, side, 3) in 0..255 as a camera would take them, uint8.
 
-    `hand` (side, side) uint8 says where the hand is: pictures in which it is burnt out or sunk in black are no photos
-    that anybody would send, or could read.
+    It varies exposure, white balance, blur, resolution, sensor noise and compression.
+
+    `hand` (side, side) uint8 says where the hand is: nobody would send, or could read, photos in which it is burnt out
+    or lost in black.
     """
     side = pixels.shape[0]
     light = (pixels / 255) ** 2.2
-    wanted = 0.24 * np.exp(rng.normal(0, 0.45))  # a camera exposes for the mean, within what it can
+    wanted = 0.24 * np.exp(rng.normal(0, 0.45))  # a camera exposes for the mean, within limits
     gain = np.clip(wanted / max(light.mean(), 0.01), 0.4, 4)
     low, high = np.percentile(light.mean(2)[hand > 128], (50, 90)) if (hand > 128).any() else (0.2, 0.5)
     gain = min(max(gain, DARKEST / max(low, 1e-3)), BRIGHTEST / max(high, 1e-3))
@@ -199,7 +201,7 @@ def photographed(pixels: np.ndarray, rng: Generator, hand: np.ndarray) -> np.nda
 
 
 def _moving(picture: Image.Image, length: int, rng: Generator) -> Image.Image:
-    """The hand moved while the shutter was open: the mean of `length` pictures along a line."""
+    """The picture as if the hand had moved while the shutter was open: the mean of `length` pictures along a line."""
     angle = rng.uniform(0, np.pi)
     pixels = np.asarray(picture, np.float32)
     steps = np.arange(length) - (length - 1) / 2

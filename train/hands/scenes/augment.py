@@ -8,14 +8,14 @@ from train.hands.crop import CONTEXT, CROP_SIDE, STORED_CONTEXT
 from train.hands.scenes.camera import photographed
 from train.learn.augment import uniform
 
-FAR_OFF = 0.2  # share of crops that may lie twice as far from the hand's middle
+FAR_OFF = 0.2  # share of crops that may be shifted twice as far
 
 
 def hands(images: Tensor, generator: Generator, simulated: float = 1.0) -> Tensor:
     """Varied crops (N, 3, 192, 192) from stored crops (N, 4, 256, 256), red, green, blue and alpha in 0..1.
 
     Cut-out hands (alpha below 1) get a ground: another picture's corner, a colour or a gradient. A share of the crops,
-    `simulated`, is as another camera in another light would have taken them; the others keep their colours.
+    `simulated`, looks as if another camera had taken it in another light; the others keep their colours.
     """
     crops = varied_crops(images, generator)
     colours, alpha = crops[:, :3], crops[:, 3:]
@@ -31,7 +31,7 @@ def hands(images: Tensor, generator: Generator, simulated: float = 1.0) -> Tenso
 
 
 def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
-    """Stored crops (N, 4, 256, 256) in 0..1 without variation: (N, 3, 192, 192), as hands.crop would cut them.
+    """Stored crops (N, 4, 256, 256) in 0..1 without variation: (N, 3, 192, 192), as train.hands.crop would cut them.
 
     Cut-out hands get `ground` (N, 3, 192, 192), or grey.
     """
@@ -44,10 +44,10 @@ def centre_crops(images: Tensor, ground: Tensor | None = None) -> Tensor:
 
 
 def varied_crops(images: Tensor, generator: Generator) -> Tensor:
-    """Each stored crop turned by up to 25 degrees, mirrored or not, slanted, stretched, shifted as a finder errs.
+    """Each stored crop turned by up to 25 degrees, perhaps mirrored, slanted, stretched, shifted by a finder's errors.
 
-    One in five may be shifted by a quarter of the hand, as a finder errs that sees a face beside it. One in eight is
-    cut off at an edge, which goes on as beyond a picture's edge.
+    FAR_OFF of them may be shifted twice as far, as when a finder is misled by a face beside the hand. One in eight is
+    cut off at an edge within the hand, whose pixels are repeated outwards.
     """
     count = len(images)
     angle = uniform(count, -0.436, 0.436, images, generator)
@@ -69,7 +69,7 @@ def varied_crops(images: Tensor, generator: Generator) -> Tensor:
 
 
 def _ending(grid: Tensor, images: Tensor, generator: Generator) -> Tensor:
-    """Places to sample (N, H, W, 2), of which one in eight does not go over an edge within the hand, at -0.5 .. 0.5."""
+    """Places to sample (N, H, W, 2), in one picture of eight limited by an edge, 0.28 to 0.5 from the middle."""
     count = len(images)
     edge = uniform(count, 0.28, 0.5, images, generator)
     edge = torch.where(uniform(count, 0, 1, images, generator) < 0.125, edge, 9.0)

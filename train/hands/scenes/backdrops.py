@@ -22,7 +22,7 @@ def skin_colour(rng: Generator) -> list[int]:
 
 
 def ground(rng: Generator, side: int) -> Image.Image:
-    """One of the four below, the plain ones most often."""
+    """A ground of one of the four kinds below, plain ones most often: RGB, side x side."""
     return (plain, gradient, noise, stripes)[rng.choice(4, p=(0.35, 0.3, 0.2, 0.15))](rng, side)
 
 
@@ -61,6 +61,6 @@ def stripes(rng: Generator, side: int) -> Image.Image:
 
 
 def noisy(rng: Generator, pixels: np.ndarray, amount: float) -> Image.Image:
-    """(side, side, 3) pixels as a picture, with grains of that deviation."""
+    """(side, side, 3) pixels as a picture, with noise of that standard deviation."""
     grains = rng.normal(0, amount, pixels.shape) if amount else 0
     return Image.fromarray((pixels + grains).clip(0, 255).astype(np.uint8))

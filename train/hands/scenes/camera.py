@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from train.learn.augment import uniform
 
 GAMMA = 2.0  # brightness ** GAMMA is about the light's intensity; sRGB has 2.2, a square is quicker
-PIXELS = (28, 40, 56, 80, 120)  # of a side, that small and distant hands are taken with
-SHARP = 0.4  # share of pictures taken with all pixels
+PIXELS = (28, 40, 56, 80, 120)  # of a side at which small and distant hands are taken
+SHARP = 0.4  # share of pictures taken at full resolution
 MOTION = 9  # pixels of the longest streak, in pictures of 192
 
 
@@ -35,7 +35,7 @@ def photographed(images: Tensor, generator: Generator) -> Tensor:
     stops = torch.where(kind < 0.25, each(-3.5, -1), torch.where(kind > 0.85, each(0.6, 1.8), each(-1, 0.6)))
     light = light * 2**stops * each(-0.3, 0.3, 3).exp()
     light = _moved(light, each(0, 1), each(0, np.pi), each(0.3, 1) * MOTION)
-    # a camera makes up for the dark by gain, in part; what it amplifies is noise, too
+    # a camera makes up for part of the dark by gain, which amplifies the noise, too
     mean = light.mean((1, 2, 3), keepdim=True).clamp(min=1e-4)
     gain = (0.18 / mean).clamp(min=1, max=12) ** each(0, 0.9)
     shot, read = each(0, 0.012), each(0, 0.004)

@@ -45,7 +45,7 @@ def boxed_sources(folder: Path, boxes: Path) -> list[Source]:
 
 
 def cut_out_sources(folder: Path) -> list[Source]:
-    """Hands cut out on black; the box is what is not black, and 6 % more."""
+    """Hands cut out on black; the box is around what is not black, with a margin of 6 %. Raises UsageError."""
     sources = []
     for file in _pictures(folder):
         alpha = np.asarray(alpha_of(_open(file))) > 127
@@ -69,7 +69,7 @@ class Scene:
 
     pixels: np.ndarray  # (192, 192, 3) uint8
     box: Box | None  # in these pixels; None = there is no hand
-    file: Path  # of the source, also where the scene does not show it
+    file: Path  # of the source, even where the scene does not show it
 
 
 def scene(
@@ -81,7 +81,7 @@ def scene(
         sources: with a hand; one of them is chosen.
         grounds: pictures whose parts may lie behind: with a hand (then away from it) or without.
         empty: share of scenes without a hand, 0..1.
-        near: as the second look sees it, the hand about in the middle; not at any size and place.
+        near: as the second look sees it, with the hand about in the middle, rather than at any size and place.
     """
     source = sources[rng.integers(len(sources))]
     if rng.random() < empty:
@@ -90,7 +90,7 @@ def scene(
 
 
 def _placed(source: Source, grounds: Sequence[Source], rng: Generator, near: bool) -> Scene:
-    """The source's hand at any size and place; outside of the source lies black, its edge's colour, or a ground."""
+    """The source's hand at any size and place; outside the source there is black or a ground."""
     picture = _open(source.file)
     box = np.array(source.box) * (picture.size * 2)
     way = rng.random()
@@ -152,7 +152,7 @@ class _Warp:
         )
 
     def box(self) -> Box:
-        """Of the turned hand: that of an ellipse in the old box, mixed with its corners', for hands fill neither."""
+        """The turned hand's box: between an ellipse's in the old box and its corners', as hands fill neither."""
         half = (self.source_box[2:] - self.source_box[:2]) / 2
         turned = self._matrix() * half
         reach = 0.85 * np.sqrt((turned**2).sum(1)) + 0.15 * np.abs(turned).sum(1)
@@ -161,7 +161,7 @@ class _Warp:
 
 
 def _nothing(grounds: Sequence[Source], source: Source, rng: Generator) -> Image.Image:
-    """No hand: drawn, a part of a photo, one part set on another as hands are, or a photo whose hand is covered."""
+    """No hand: drawn, a part of a photo, such a part pasted on another, or a photo whose hand is covered."""
     way = rng.random()
     if way < 0.4:
         return no_hand(rng, VIEW_SIDE)
@@ -187,7 +187,7 @@ def _covered(source: Source, rng: Generator) -> Image.Image:
     gaps = {"left": box[0], "right": VIEW_SIDE - box[2]}
     side = max(gaps, key=gaps.get)
     across = gaps[side]
-    if across < 12:  # the hand is everything
+    if across < 12:  # the hand fills the picture
         return no_hand(rng, VIEW_SIDE)
     from_box = (0, box[1], across, box[3]) if side == "left" else (VIEW_SIDE - across, box[1], VIEW_SIDE, box[3])
     patch = picture.crop(tuple(int(value) for value in from_box)).resize(tuple(size))

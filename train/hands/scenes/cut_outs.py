@@ -5,8 +5,8 @@ from PIL import Image, ImageFilter
 
 from train.hands.boxes import Box
 
-BLACK = 12  # of 255: at most so bright is a ground that was painted over
-HAND = 28  # from here on a pixel is the hand's; between the two lies the rim, which is shadow
+BLACK = 12  # of 255: a ground that was painted over is darker than this
+HAND = 28  # a brighter pixel is the hand's; between the two lies the rim, which is shadow
 
 
 def is_cut_out(picture: Image.Image) -> bool:

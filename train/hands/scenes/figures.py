@@ -1,4 +1,4 @@
-"""What is most easily taken for a hand: faces, animals and robots, in colour or in outline."""
+"""Drawings most easily taken for a hand: faces, animals and robots, in colour or in outline."""
 
 import numpy as np
 from numpy.random import Generator

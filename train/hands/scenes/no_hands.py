@@ -163,6 +163,6 @@ KINDS: dict[str, Callable[[Generator, int], Image.Image]] = {
         fruit,
     )
 }
-KEPT = ("bricks", "robot", "fruit")  # never trained on: they measure
+KEPT = ("bricks", "robot", "fruit")  # never trained on: for measuring
 TRAINED = tuple(kind for kind in KINDS if kind not in KEPT)
-LIVELY = ("face", "animal", "sketch", "plants")  # those most like hands are drawn twice as often
+LIVELY = ("face", "animal", "sketch", "plants")  # those most like hands, drawn twice as often as the others

@@ -1,8 +1,8 @@
-"""Boxes for photos that have none: where the finder sees a hand and the reader the letter that is shown.
+"""Boxes for photos that have none: where the finder sees a hand and the reader reads the known letter.
 
-So a set of whole webcam frames can be learned from, though nobody drew its boxes. The reader is the one from before.
+So training can use whole webcam frames for which nobody drew boxes. The reader is that of an earlier training.
 
-python -m train.hands.training.agree DIR ... --out FILE keeps the boxes, so that they need not be looked for again.
+python -m train.hands.training.agree DIR ... --out FILE keeps the boxes, so that the hands need not be looked for again.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from train.learn.checkpoint import Metadata
 from train.task import UsageError
 
 AGREED = 0.8  # the letter's probability from which no further place is looked at
-LEAST = 0.4  # and under which nothing is agreed: the finder's own place is taken
+LEAST = 0.4  # the letter's probability under which the two do not agree: the finder's own box is taken
 
 
 class Agreement:
@@ -40,14 +40,14 @@ class Agreement:
 
     @classmethod
     def shipped(cls) -> "Agreement | None":
-        """By the shipped finder and reader; None where there are none (the middle of a picture is taken then)."""
+        """The shipped finder and reader; None where these are missing (the middle of a picture is then taken)."""
         try:
             return cls(shipped_finder(), *checkpoint.load(checkpoint.default_path("asl", "photos")))
         except checkpoint.CheckpointError:
             return None
 
     def __call__(self, photo: Photo, picture: Image.Image) -> Box | None:
-        """The hand's box in the picture's pixels; None where none is found, and the letter is none of the 24."""
+        """The hand's box in the picture's pixels; None where the letter is none of the 24 and no hand is found."""
         places = first_look(self.finder, [picture])[0]
         score, box = second_look(self.finder, [picture], places[:1])[0]
         if photo.letter not in self.about.labels:
@@ -73,7 +73,7 @@ class Agreement:
 
 
 def kept_boxes(file: Path) -> dict[str, Box]:
-    """The boxes that the command below kept, by `key_of` a photo. Raises UsageError for a file of something else."""
+    """The boxes that this module's command kept, by `key_of` a photo. Raises UsageError for any other file."""
     try:
         kept = json.loads(Path(file).read_text("utf-8"))
         return {name: tuple(map(float, box)) for name, box in kept.items() if len(box) == 4}
@@ -82,7 +82,7 @@ def kept_boxes(file: Path) -> dict[str, Box]:
 
 
 def by_boxes(kept: dict[str, Box], otherwise: Finder | None = None) -> Finder:
-    """Says where the hand is by boxes that were kept, and of other photos as `otherwise` does."""
+    """A finder that looks a photo up in kept boxes, and asks `otherwise` about photos without one."""
 
     def find(photo: Photo, picture: Image.Image) -> Box | None:
         box = kept.get(key_of(photo))

@@ -1,4 +1,4 @@
-"""How wrong the finder's answers are: what its two heads are trained to make small."""
+"""The losses that the finder's two heads are trained to make small."""
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
     off = (off_x**2 + off_y**2).sqrt().nan_to_num(9.0)  # in boxes, from the middle
     nearest = off == off.flatten(1).amin(1).view(-1, 1, 1)
     inside = (off < 0.25) | (nearest & (off < 2))
-    judged = inside | (off > 0.45)  # between the two either answer is fine
+    judged = inside | (off > 0.45)  # in between either answer is fine
     logits = answers[:, 0]
     wrong = torch.where(inside, 1 - logits.sigmoid(), logits.sigmoid())
     focal = wrong**2 * F.binary_cross_entropy_with_logits(logits, inside.float(), reduction="none") * judged
@@ -31,7 +31,7 @@ def first_loss(answers: Tensor, boxes: Tensor) -> Tensor:
 
 
 def second_loss(answers: Tensor, boxes: Tensor) -> Tensor:
-    """How wrong the second look's answers (N, 5) are for boxes (N, 4)."""
+    """How wrong the second look's answers (N, 5) are for boxes (N, 4) in the view, NaN where there is no hand."""
     hand = ~boxes[:, 0].isnan()
     present = F.binary_cross_entropy_with_logits(answers[:, 0], hand.float())
     return present + 2 * (1 - generalised_iou(closer_boxes_of(answers)[hand], boxes[hand])).mean()
@@ -40,7 +40,7 @@ def second_loss(answers: Tensor, boxes: Tensor) -> Tensor:
 def generalised_iou(a: Tensor, b: Tensor) -> Tensor:
     """Boxes' intersection over union, less the share of the box around both that neither fills: -1..1.
 
-    It has a slope also where two boxes do not touch, so that training can bring them together (Rezatofighi et al.,
+    It has a gradient even where two boxes do not touch, so that training can bring them together (Rezatofighi et al.,
     2019).
     """
     shared = (torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2])).clamp(min=0).prod(-1)

@@ -1,8 +1,8 @@
-"""Train the hand finder's head.
+"""Train the hand finder's two heads.
 
 python -m train.hands.training.fit_finder --yolo DIR --boxed DIR FILE --cut-outs DIR --out FILE
 
-The body is taken from the checkpoint to start with and stays as it is, so each scene goes through it only once.
+The body is taken from the checkpoint to start with and stays as it is, so each scene passes through it only once.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from train.learn.checkpoint import Metadata
 from train.task import UsageError
 
 EMPTY = 0.3  # share of scenes without a hand
-HELD_OUT = 0.1  # share of the sources that is kept to choose the least score
+HELD_OUT = 0.1  # share of the sources set aside to choose the least score
 BATCH = 64
 
 
@@ -57,7 +57,7 @@ class Stock:
     grounds: list[Source]
 
     def features(self, finder: HandFinder, near: bool, count: int, seed: int) -> SceneFeatures:
-        """New scenes, and what the body of the finder's first look, or of its second if near, makes of them."""
+        """Features of `count` new scenes, by the body of the finder's first look, or of its second if `near`."""
         body = finder.backbone() if near else finder.body
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         features, boxes, began = [], [], time.perf_counter()
@@ -87,7 +87,7 @@ def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene
 def fit_head(
     head: nn.Module, loss: Callable, scenes: SceneFeatures, epochs: int, seed: int, rate: float = 2e-3
 ) -> None:
-    """Train a head on its body's features.
+    """Train a head on its body's features, in place.
 
     train.learn's loop trains networks that name one of several classes. Here the labels are boxes, the losses are of
     places and boxes, and 12,000 maps of features are several gigabytes that stay in bfloat16.
@@ -133,12 +133,13 @@ def choose_least(finder: HandFinder, held_out: list[Source], seed: int, count: i
 
 
 def source_name(source: Source) -> str:
-    """What copies of one photo share: its folder, and its name up to the first underscore."""
+    """A name that all copies of one photo share: its folder, and its name up to the first underscore."""
     return source.file.parent.name + "/" + source.file.name.split("_")[0]
 
 
 @faults_in_words()
 def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m train.hands.training.fit_finder", description=__doc__.splitlines()[0]
     )
@@ -159,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fit_finder(options: argparse.Namespace) -> None:
-    """All steps of the command line."""
+    """Train and save a finder as the command line asks. Raises UsageError where no pictures with hands are given."""
     began = time.perf_counter()
     groups = [yolo_sources(folder) for folder in options.yolo]
     groups += [boxed_sources(*pair) for pair in options.boxed] + [

@@ -1,7 +1,7 @@
 """Train the photo network on varied crops, in three steps.
 
-The backbone's early blocks, which stay as they are, look at each crop once. From what its late blocks make of that the
-head learns; then head and copies of the late blocks learn on, together (`trainings`).
+The backbone's early blocks, which stay as they are, see each crop once. The head learns from what the late blocks make
+of their maps; then the head and copies of the late blocks learn on together (`trainings`).
 """
 
 import copy
@@ -40,11 +40,13 @@ from train.learn.randomness import DrawnFrom
 from train.learn.run import Run
 from train.task import HANDS, Recipe, UsageError
 
-LOOKS = 24_000  # at varied crops of hands: strangers' hands gain from each
+LOOKS = 24_000  # varied crops of hands, in all: reading strangers' hands gains from more
 EMPTY = 400  # drawn pictures without a hand
-BESIDE = 0.4  # share of the photos of which a part beside the hand is taken, too
+BESIDE = 0.4  # share of the photos from which a part beside the hand is taken as "nothing"
 EMPTY_LOOKS = 1  # at each crop without a hand
-SIMULATED = 0.5  # share of looks as by another camera; where all were, strangers' hands were read 5 points worse
+SIMULATED = (
+    0.5  # share of looks through a simulated camera; with all of them, strangers' hands were read 5 points worse
+)
 BATCH = 64
 # Found on people who were left out of training, in whole webcam frames. Photos set aside at random show people that
 # were learned from, and would make the network too sure of strangers' hands.
@@ -92,7 +94,9 @@ def extract_features(
         return maps
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
-    varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))  # mixed: grounds are neighbours'
+    varied = of(
+        varied_of, lambda pictures, _: hands(pictures, generator, simulated)
+    )  # in mixed order: crops lend each other grounds
     grounds = _grounds(seed)
     plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
     plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
@@ -100,7 +104,7 @@ def extract_features(
 
 
 def joined(parts: Sequence[Features]) -> Features:
-    """All looks of several, which may be at the same crops."""
+    """The looks of several Features as one; they may be at the same crops."""
     starts = [sum(len(one.labels) for one in parts[:number]) for number in range(len(parts))]
     return Features(
         torch.cat([one.varied for one in parts]),
@@ -113,7 +117,7 @@ def joined(parts: Sequence[Features]) -> Features:
 
 
 def without_groups(features: Features, groups: Sequence[str]) -> Features:
-    """The same without looks at crops of those groups."""
+    """The features without looks at crops of those groups."""
     kept = torch.tensor([group not in groups for group in features.groups])
     varied, plain = kept[features.varied_of], kept[features.plain_of]
     return replace(
@@ -176,7 +180,7 @@ def _grounds(seed: int) -> Callable[[Tensor], Tensor]:
 
 
 def to_watch(groups: Sequence[str], leave_out: Sequence[str] = (), *, share: float = 0.05, seed: int = 0) -> list[bool]:
-    """Which crops not to learn from: whole groups, else a share at random. Raises UsageError for an unknown group."""
+    """Which crops to set aside: those groups whole, or a share at random. Raises UsageError for an unknown group."""
     unknown = sorted(set(leave_out) - set(groups))
     if unknown:
         names = ", ".join(sorted(set(groups) - {""}))
@@ -207,7 +211,7 @@ def splits_of(features: Features, watch: Sequence[bool]) -> Splits:
 
 
 def pooled_splits(splits: Splits, late: Look) -> Splits:
-    """What the head gets of early maps: what the late blocks make of them, pooled, (N, 5760, 1, 1) float16."""
+    """The head's inputs from early maps: the late blocks' maps, pooled, (N, 5760, 1, 1) float16."""
 
     def of(maps: Images) -> FeatureMaps:
         result = torch.empty(len(maps), POOLED, 1, 1, dtype=torch.float16)
@@ -242,7 +246,7 @@ def trainings(
 
 
 def _late(tail: HandTail, backbone: HandBackbone, plan: Plan) -> Look:
-    """The tail's late blocks, quickly."""
+    """The tail's late blocks, in the form that is quickest on the plan's device."""
     whole = copy.deepcopy(backbone)
     whole.blocks[EARLY:].load_state_dict(tail.late.state_dict())
     return eyes(whole, plan).late
@@ -250,7 +254,7 @@ def _late(tail: HandTail, backbone: HandBackbone, plan: Plan) -> Look:
 
 @torch.no_grad()
 def with_all_answers(tail: HandTail) -> HandTail:
-    """A copy of a tail for letters that can give all ANSWERS; what gives the new ones knows nothing yet."""
+    """A copy of a tail that can give all ANSWERS; the weights of those it lacked are 0."""
     last = tail.head.layers[-1]
     wider, weights = HandTail(len(ANSWERS), last.in_features), tail.state_dict()
     for name in ("weight", "bias"):
@@ -262,7 +266,7 @@ def with_all_answers(tail: HandTail) -> HandTail:
 
 
 def about_network() -> Metadata:
-    """What a network with a head trained here says of itself, as far as all such networks say the same."""
+    """The metadata that all networks with a head trained here have in common."""
     about = Metadata.of(HANDS, HANDS.recipe("photos").but(network="hand-reader", options={"classes": len(ANSWERS)}))
     return about.but(
         labels=ANSWERS, temperature=TEMPERATURE, unsure_below=UNSURE_BELOW, notes={"refuse_below": REFUSE_BELOW}

@@ -20,12 +20,12 @@ from train.task import LETTERS, UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".heic", ".heif", ".tif", ".tiff"}
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SIGNER = re.compile(r"([A-Za-z]+\d+)_")  # hand3_a_bot_seg_1.jpeg was signed by hand3
+SIGNER = re.compile(r"([A-Za-z]+\d+)_")  # hand3_a_bot_seg_1.jpeg is by signer hand3
 
-# Of hands that show digits as in Turkey. 1 and 4 are left out: some people's are nearly D and B, others' are not.
+# The letters, if any, that Turkish number signs look like. 1 and 4 are left out: some people's are nearly D and B.
 DIGITS = {"0": "O", "2": "V", "6": "W", "9": "F", "3": "", "5": "", "7": "", "8": ""}
 RENDERED = "rendered"  # the group of hands that were drawn by train.render
-FOLDS = 5  # that people who each gave one picture of a digit are parted into, in the order of the pictures
+FOLDS = 5  # groups that people who gave one picture of each digit are divided into, in the pictures' order
 
 Finder = Callable[["Photo", Image.Image], Box | None]
 
@@ -35,7 +35,7 @@ class Photo:
     """A picture file, the letter it shows, who or what set it belongs to, and the hand's box if it is known."""
 
     file: Path
-    letter: str  # A..Z, or "" for a hand that shows no letter; J and Z move, a still of them is no letter either
+    letter: str  # A..Z, or "" for a hand that shows no letter; stills of J and Z, which move, show no letter either
     group: str
     box: Box | None = None  # each edge relative to the picture's width or height
 
@@ -45,7 +45,7 @@ def list_photos(folder: Path) -> list[Photo]:
 
     A folder for each letter (torchvision's ImageFolder layout: DIR/A/1.jpg), or DIR/images with YOLO boxes in
     DIR/labels (class x y width height; classes 0..25 are A..Z), or a folder for each digit, DIR/0 to DIR/9: hands
-    that show digits, of which four are letters and four are none, or what `python -m train.render` wrote. Raises
+    that show digits, of which four look like letters and four do not; or what `python -m train.render` wrote. Raises
     UsageError.
     """
     folder = Path(folder)
@@ -91,7 +91,7 @@ def _rendered(folder: Path) -> list[Photo]:
 
 
 def at_most(photos: Sequence[Photo], count: int) -> list[Photo]:
-    """At most so many photos of each sign and group, taken evenly: neighbours are often copies of each other.
+    """At most `count` photos of each sign and group, evenly spaced: neighbours are often copies of each other.
 
     Photos whose hand's box is given are all taken: they are of many people, or rendered.
     """
@@ -146,9 +146,9 @@ def load_crops(
     photos: Sequence[Photo], finder: Finder | None = None, tell: Callable[[str], None] = print, beside: float = 0.0,
     seed: int = 0,
 ) -> Crops:  # fmt: skip
-    """Crops of all photos, and of what is beside the hand in that share of them.
+    """Crops of all photos, and of a part beside the hand in the share `beside` of them.
 
-    Unreadable photos are reported and left out.
+    Unreadable photos are reported by `tell` and left out. Raises UsageError if none is left.
     """
     rng = np.random.default_rng(seed)
     pixels, labels, groups = [], [], []
@@ -192,7 +192,7 @@ def place_beside(box: Box, size: tuple[int, int], rng: np.random.Generator) -> B
 
 
 def set_aside(names: Sequence[str], share: float, seed: int) -> list[bool]:
-    """Which of the pictures to learn nothing from: that share of their names by seed. Those named alike go together."""
+    """Which pictures to set aside: a share of the different names, by seed. Pictures of the same name go together."""
     different = sorted(set(names))
     order = torch.randperm(len(different), generator=torch.Generator().manual_seed(seed)).tolist()
     chosen = {different[index] for index in order[: round(len(different) * share)]}
