@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from train.answer.parts import MANY, Part
 from train.data.cache import shipped
 from train.hands.crop import CROP_SIDE
+from train.hands.palms import SIDE
 from train.task import LETTERS
 
 BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
@@ -172,7 +173,7 @@ class HandReader(nn.Module):
     @property
     def parts(self) -> dict[str, Part]:
         """What reading asks (train.answer.parts): early maps of crops; from these, the last maps of the backbone as it
-        was, for the finder, and scores; and a heat map."""
+        was, for the finder, and scores; those last maps for upright hands; and a heat map."""
         pixels, maps = (3, CROP_SIDE, CROP_SIDE), {"maps": (MANY, *EARLY_MAPS)}
         classes = self.tail.head.layers[-1].out_features
         return {
@@ -180,6 +181,9 @@ class HandReader(nn.Module):
                 lambda reader, pixels: (reader.backbone.early(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)
             ),
             "late": Part(lambda reader, maps: (reader.backbone.late(maps),), maps, ("last",)),
+            "upright": Part(
+                lambda reader, pixels: (reader.backbone(pixels),), {"pixels": (MANY, 3, SIDE, SIDE)}, ("last",)
+            ),
             "tail": Part(lambda reader, maps: (reader.tail(maps),), maps, ("scores",)),
             "heat": Part(_heat, {"pixels": (1, *pixels), "among": (classes,)}, ("heat",), many=False),
         }
