@@ -7,11 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
+from train.answer.parts import Live
 from train.hands.boxes import iou
 from train.hands.eyes import Eyes
 from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, find, find_many
 from train.hands.finder_network import HandFinder, boxes_of, closer_boxes_of
-from train.hands.networks import HandBackbone
+from train.hands.networks import HandBackbone, HandReader, HandTail
+from train.hands.palm_body import PalmHeads
+from train.hands.palms import SIDE, square_at, strongest
 from train.hands.scenes.camera import photographed
 from train.hands.scenes.compose import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
 from train.hands.scenes.no_hands import KEPT, KINDS, no_hand
@@ -116,6 +119,48 @@ def test_a_frozen_finder_finds_what_the_network_finds(shipped):
     pictures = [no_hand(np.random.default_rng(seed), 200) for seed in range(3)]
     for one, other in zip(find_many(shipped, pictures), find_many(frozen, pictures), strict=True):
         assert one.score == pytest.approx(other.score, abs=0.02)  # the network may compute in bfloat16
+
+
+@needs_shipped
+def test_a_frozen_third_look_sees_the_same_landmarks(shipped):
+    eyes = Live(HandReader.of(HandBackbone().load_pretrained(), HandTail()), (3, 192, 192))
+    frozen = FrozenFinder.of(shipped, lambda pixels: eyes("upright", pixels)[0])
+    pixels = np.random.default_rng(0).random((2, 3, SIDE, SIDE), np.float32)
+    for one, other in zip(shipped.third(pixels), frozen.third(pixels), strict=True):
+        assert np.allclose(one, other, atol=0.02 * np.abs(other).max())  # the network may compute in bfloat16
+
+
+def test_a_palm_is_where_its_anchor_and_the_answer_say():
+    heads = PalmHeads()
+    with torch.no_grad():
+        for level in (heads.fine, heads.middle):
+            level.weight.zero_(), level.bias.zero_()
+        heads.fine.bias[9:18] = torch.tensor([2.0, 1, -2, 20, 30, 0, 10, 0, -10])  # the second anchor of each cell
+    logits, palms = heads(torch.zeros(1, 256, 12, 12), torch.zeros(1, 128, 24, 24))
+    assert logits.shape == (1, 2016) and palms.shape == (1, 2016, 8)
+    cell = 2 * (3 * 24 + 5) + 1  # row 3, column 5: its middle is (44, 28)
+    assert logits[0, cell] == 2 and palms[0, cell].tolist() == [35, 11, 55, 41, 44, 38, 44, 18]
+    assert palms[0, 2 * 24 * 24 + 6 * 13].tolist() == [24.0] * 8  # row 1, column 1 of the coarse level
+
+
+def test_overlapping_palms_are_one_and_weak_ones_none():
+    palms = np.array([[0, 0, 10, 10, 5, 9, 5, 1], [2, 0, 12, 10, 7, 9, 7, 1], [50, 50, 60, 60, 55, 59, 55, 51]], float)
+    (first, palm), (second, other) = strongest(np.array([2.0, 2.0, 0.0]), palms, least=0.1)
+    assert first > second == 0.5 and palm.tolist() == palms[:2].mean(0).tolist() and other.tolist() == palms[2].tolist()
+    assert strongest(np.array([-3.0, -9.0, -9.0]), palms, least=0.1) == []
+
+
+@pytest.mark.parametrize("points", [(0, -1), (1, 0), (0, 1), (-0.6, 0.8)])  # from the wrist to the knuckle
+def test_a_hand_is_looked_at_upright_and_its_points_find_back(points):
+    picture, middle = Image.new("RGB", (400, 400)), np.array([200, 190])
+    tip = middle + 50 * np.array(points)
+    picture.paste((255, 0, 0), tuple((tip - 6).round().astype(int)) + tuple((tip + 6).round().astype(int)))
+    ends = [*(middle - 20 * np.array(points)), *(middle + 20 * np.array(points))]
+    square = square_at(np.array([*(middle - 25), *(middle + 25), *ends]))
+    rows, columns = (square.of(picture)[..., 0] > 128).nonzero()
+    seen = np.array([[columns.mean() + 0.5, rows.mean() + 0.5]])
+    assert abs(seen[0, 0] - SIDE / 2) < 3 and seen[0, 1] < SIDE / 2  # straight up from the middle
+    assert square.out(seen)[0] == pytest.approx(tip, abs=1.5)
 
 
 def test_a_view_and_the_way_out_of_it_agree():

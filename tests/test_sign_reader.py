@@ -9,6 +9,7 @@ from PIL import Image
 
 from train.hands import reader as reader_module
 from train.hands.crop import CROP_SIDE
+from train.hands.finder import Seen
 from train.hands.reader import SignReader, Spot
 from train.hands.scenes.no_hands import no_hand
 from train.hands.training.photos import list_photos
@@ -116,7 +117,8 @@ def read_at(monkeypatch, reader, answers):
 
     boxes = [(0.0, 0.0, 100.0, 100.0), (300.0, 0.0, 400.0, 100.0)]
     monkeypatch.setattr(reader, "spot", spot)
-    monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [[(3.0, boxes[0]), (2.0, boxes[1])]])
+    seen = Seen([(3.0, boxes[0]), (2.0, boxes[1])], [])
+    monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [seen])
     monkeypatch.setattr(reader_module, "second_look", lambda finder, photos, places: [(0.95, places[0][1])])
     chosen, note = reader.place(some_picture(), [(1.0,)])
     return chosen.box[0], getattr(note, "code", "")
@@ -131,6 +133,33 @@ def test_of_two_places_the_one_that_reads_as_a_hand_wins(reader, monkeypatch):
 def test_two_hands_are_two_places_that_read_as_hands(reader, monkeypatch):
     assert read_at(monkeypatch, reader, [{"A": 0.95}, {"B": 0.97}]) == (0, "sign.twohands")
     assert read_at(monkeypatch, reader, [{"A": 0.95}, {"B": 0.5}]) == (0, "")
+
+
+def read_beside_a_palm(monkeypatch, reader, score, here, there, a_hand=1.0):
+    """What is read where the finder names a place at x = 0 with that score, and a palm whose hand is at x = 300."""
+
+    def spot(picture, box, sizes):
+        shares = here if box[0] < 300 else there
+        return Spot(box, np.array([shares.get(label, 0.001) for label in reader.about.labels]))
+
+    seen = Seen([(3.0, (0.0, 0.0, 100.0, 100.0))], [(0.9, np.zeros(8))])
+    monkeypatch.setattr(reader, "spot", spot)
+    monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [seen])
+    monkeypatch.setattr(reader_module, "second_look", lambda finder, photos, places: [(score, places[0][1])])
+    monkeypatch.setattr(reader_module, "third_look", lambda *_: (a_hand, (300.0, 0.0, 400.0, 100.0)))
+    chosen, _ = reader.place(some_picture(), [(1.0,)])
+    return chosen and chosen.box[0]
+
+
+def test_a_hand_at_a_palm_is_read_where_the_finder_saw_none_or_leaves_doubt(reader, monkeypatch):
+    assert read_beside_a_palm(monkeypatch, reader, 0.1, {"B": 0.9}, {"A": 0.8}) == 300
+    assert read_beside_a_palm(monkeypatch, reader, 0.95, {"B": 0.55}, {"A": 0.8}) == 300
+
+
+def test_a_palm_changes_nothing_where_the_reader_is_sure_or_no_hand_is_there(reader, monkeypatch):
+    assert read_beside_a_palm(monkeypatch, reader, 0.95, {"B": 0.7}, {"A": 0.8}) == 0
+    assert read_beside_a_palm(monkeypatch, reader, 0.1, {}, {"A": 0.8}, a_hand=0.4) is None
+    assert read_beside_a_palm(monkeypatch, reader, 0.1, {}, {"A": 0.4}) is None
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the phone photos are not on this machine")

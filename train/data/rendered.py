@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from train.data import sign_mnist
+from train.data.cache import shipped
 from train.data.images import Images
 from train.task import UsageError
 
-FILE = Path(__file__).parents[2] / "assets" / "rendered" / "signs-28.npz"
+FILE = shipped("assets", "rendered", "signs-28.npz")
 
 STAND_IN = (
     "Sign Language MNIST is not on this machine and could not be downloaded. Rendered hands, which are part of the "

@@ -2,7 +2,8 @@
 
 Both looks are taken by networks that have seen a great many hands elsewhere, MediaPipe's palm detector and hand
 landmark model, with their weights kept as they are. What they should answer is learned here, from our photos: where
-the whole hand is, fingers included, and whether there is one.
+the whole hand is, fingers included, and whether there is one. Where that leaves doubt, their own answers are asked,
+too: palms and landmarks (train/hands/palms.py).
 """
 
 import math
@@ -16,6 +17,7 @@ from PIL import Image
 from train.answer.frozen import Frozen, Network
 from train.hands.boxes import Box, iou
 from train.hands.crop import as_input
+from train.hands.palms import box_around, square_at, strongest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +30,7 @@ CLOSER = 2.0  # side of the square that the second look sees, relative to the fi
 OVERLAP = 0.3  # intersection over union from which boxes are taken for one hand
 FIRST = 0.25  # the first look's share in the final box; without it, one more box in fifty is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
+PALM = 0.1  # probability from which a palm is looked at
 
 
 class Finder(Protocol):
@@ -35,15 +38,21 @@ class Finder(Protocol):
 
     least: float  # the score from which a hand counts as found
 
-    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Whole photos (N, 3, 192, 192) float32 in 0..1 -> logits (N, 144) and boxes (N, 144, 4) in the view."""
+    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Whole photos (N, 3, 192, 192) float32 in 0..1 -> logits (N, 144) and boxes (N, 144, 4) in the view.
 
-    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        And of palms, logits (N, 2016) and (N, 2016, 8): boxes, then x and y of wrist and middle knuckle.
+        """
+
+    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """Places closely seen, likewise -> logits (N,) and boxes (N, 4) in the view."""
+
+    def third(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Upright hands (N, 3, 224, 224), likewise -> logits (N,) and landmarks (N, 21, 2) in the view."""
 
 
 class FrozenFinder:
-    """A finder without torch. Its second look goes through `eyes`, the backbone that it shares with the reader."""
+    """A finder without torch. Its further looks go through `eyes`, the backbone that it shares with the reader."""
 
     def __init__(self, network: Network, eyes: Callable[[np.ndarray], np.ndarray]):
         self.network, self.eyes, self.least = network, eyes, float(network.weight("least"))
@@ -54,11 +63,14 @@ class FrozenFinder:
         weights = {name: weight.detach().cpu().numpy() for name, weight in finder.state_dict().items()}
         return cls(Frozen("hand-finder", weights), eyes)
 
-    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         return self.network("first", pixels)
 
-    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         return self.network("second", self.eyes(pixels))
+
+    def third(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self.network("third", self.eyes(pixels))
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,14 @@ class Found:
     box: Box | None
     score: float  # 0..1: how surely there is a hand in the picture, at the box or, without one, anywhere
     others: tuple[Box, ...] = ()  # further hands, seen nearly as surely
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the first look names in a photo, in its pixels, best first."""
+
+    hands: list[Place]
+    palms: list[tuple[float, np.ndarray]]  # probability; left, top, right, bottom, x and y of wrist and middle knuckle
 
 
 @dataclass(frozen=True)
@@ -92,9 +112,9 @@ class View:
         return np.asarray(pixels)
 
     def out(self, box: Sequence[float]) -> Box:
-        """A box in the network's pixels as one in the picture's."""
-        scale = self.side / VIEW_SIDE
-        return tuple(float(start + value * scale) for start, value in zip((self.left, self.top) * 2, box, strict=True))
+        """A box in the network's pixels as one in the picture's; or any points, as x and y in turn."""
+        scale, starts = self.side / VIEW_SIDE, (self.left, self.top) * (len(box) // 2)
+        return tuple(float(start + value * scale) for start, value in zip(starts, box, strict=True))
 
 
 def whole_view(picture: Image.Image) -> View:
@@ -120,7 +140,7 @@ def find_many(finder: Finder, pictures: Sequence[Image.Image | np.ndarray]) -> l
     photos = [photo if photo.mode == "RGB" else photo.convert("RGB") for photo in photos]
     if not photos:
         return []
-    hands = first_look(finder, photos)
+    hands = [seen.hands for seen in first_look(finder, photos)]
     best = second_look(finder, photos, [places[0] for places in hands])
     least = float(finder.least)
     found = []
@@ -136,11 +156,14 @@ def find_many(finder: Finder, pictures: Sequence[Image.Image | np.ndarray]) -> l
     return found
 
 
-def first_look(finder: Finder, photos: Sequence[Image.Image]) -> list[list[Place]]:
-    """For each photo the places most like a hand, best first."""
+def first_look(finder: Finder, photos: Sequence[Image.Image]) -> list[Seen]:
+    """For each photo the places most like a hand, and palms."""
     views = [whole_view(photo) for photo in photos]
-    logits, boxes = finder.first(_pixels(photos, views))
-    return [_apart(*seen) for seen in zip(logits, boxes, views, strict=True)]
+    seen = []
+    for view, logits, boxes, *palms in zip(views, *finder.first(_pixels(photos, views)), strict=True):
+        palms = [(share, np.array(view.out(palm))) for share, palm in strongest(*palms, PALM)]
+        seen.append(Seen(_apart(logits, boxes, view), palms))
+    return seen
 
 
 def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
@@ -152,6 +175,13 @@ def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[
         box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen), strict=True))
         judged.append((1 / (1 + math.exp(-(logit + again) / 2)), box))
     return judged
+
+
+def third_look(finder: Finder, photo: Image.Image, palm: np.ndarray) -> tuple[float, Box]:
+    """For a palm (8,) in a photo how surely it is a hand's, 0..1, and the box around the hand's landmarks."""
+    square = square_at(palm)
+    logits, landmarks = finder.third(as_input(square.of(photo)[None]))
+    return 1 / (1 + math.exp(-float(logits[0]))), box_around(square.out(landmarks[0]))
 
 
 def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> np.ndarray:

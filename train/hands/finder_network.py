@@ -10,7 +10,8 @@ from train.answer.parts import MANY, Part
 from train.fast.machine import cpu_has_bfloat16
 from train.hands.finder import CELL, CLOSER, LABELS, VIEW_SIDE
 from train.hands.networks import FEATURES, HandBackbone
-from train.hands.palm_body import PalmBody
+from train.hands.palm_body import PalmBody, PalmHeads, joined
+from train.hands.palms import LANDMARKS, SIDE
 from train.learn import checkpoint
 
 QUICK = cpu_has_bfloat16()
@@ -36,12 +37,12 @@ class HandFinder(nn.Module):
             nn.Conv2d(FEATURES, 64, 1), nn.BatchNorm2d(64), nn.ReLU(),
             nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 36, 128), nn.ReLU(), nn.Linear(128, len(LABELS)),
         )  # fmt: skip
-        self.register_buffer(
-            "least", torch.tensor(0.5)
-        )  # score from which a hand counts as found; set by choose_least in training
-        self._backbone: list[
-            HandBackbone
-        ] = []  # the second look's; in a list, so that it is not saved with these weights
+        # MediaPipe's own answers, kept as they are: palms, and of a hand x and y of its landmarks and a logit
+        self.palms = PalmHeads().requires_grad_(False)
+        self.landmarks = nn.Linear(FEATURES, 2 * LANDMARKS + 1).requires_grad_(False)
+        # the score from which a hand counts as found; choose_least sets it in training
+        self.register_buffer("least", torch.tensor(0.5))
+        self._backbone: list[HandBackbone] = []  # of further looks; in a list, so that it is not saved with the finder
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
@@ -59,27 +60,38 @@ class HandFinder(nn.Module):
         """
         return self.closer(self.backbone()(x))
 
-    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def points(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """What the backbone made of upright hands (N, 1152, 7, 7) -> logits (N,), landmarks (N, 21, 2) in the view."""
+        answers = self.landmarks(maps.mean((2, 3)))
+        return answers[:, -1], answers[:, :-1].unflatten(1, (LANDMARKS, 2))
+
+    def first(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """As train.hands.finder.Finder.first."""
-        return self._answered(self, _first_places, pixels)
+        return self._answered(lambda given: _first(self, given), pixels)
 
-    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def second(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         """As train.hands.finder.Finder.second."""
-        return self._answered(self.look_closer, _second_places, pixels)
+        return self._answered(lambda given: _second_places(self.look_closer(given)), pixels)
 
-    def _answered(self, look: Callable, places: Callable, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def third(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+        """As train.hands.finder.Finder.third."""
+        return self._answered(lambda given: self.points(self.backbone()(given)), pixels)
+
+    def _answered(self, look: Callable, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         given = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=QUICK):
             answers = look(given)
-        return tuple(each.numpy() for each in places(answers.float()))
+        return tuple(each.float().numpy() for each in answers)
 
     @property
     def parts(self) -> dict[str, Part]:
-        """Its two looks (train.answer.parts); the second is at what the backbone has made of a place."""
-        pixels, maps, outputs = (MANY, 3, VIEW_SIDE, VIEW_SIDE), (MANY, FEATURES, 6, 6), ("logits", "boxes")
+        """Its looks (train.answer.parts); the second and third are at what the backbone has made of a place."""
+        pixels = {"pixels": (MANY, 3, VIEW_SIDE, VIEW_SIDE)}
+        near, upright = ({"maps": (MANY, FEATURES, side, side)} for side in (VIEW_SIDE // 32, SIDE // 32))
         return {
-            "first": Part(lambda finder, pixels: _first_places(finder(pixels)), {"pixels": pixels}, outputs),
-            "second": Part(lambda finder, maps: _second_places(finder.closer(maps)), {"maps": maps}, outputs),
+            "first": Part(_first, pixels, ("logits", "boxes", "palm_logits", "palms")),
+            "second": Part(lambda finder, maps: _second_places(finder.closer(maps)), near, ("logits", "boxes")),
+            "third": Part(lambda finder, maps: finder.points(maps), upright, ("logits", "landmarks")),
         }
 
 
@@ -99,6 +111,11 @@ def closer_boxes_of(answers: Tensor) -> Tensor:
     return torch.cat([middle - half, middle + half], dim=1)
 
 
+def _first(finder: HandFinder, pixels: Tensor) -> tuple[Tensor, ...]:
+    levels = finder.body.levels(pixels)
+    return *_first_places(finder.head(joined(*levels)).float()), *finder.palms(*levels)
+
+
 def _first_places(answers: Tensor) -> tuple[Tensor, Tensor]:
     """The first look's answers (N, 5, 12, 12) as logits (N, 144) and boxes (N, 144, 4) in the view."""
     return answers[:, 0].flatten(1), boxes_of(answers).flatten(2).transpose(1, 2)
@@ -106,6 +123,7 @@ def _first_places(answers: Tensor) -> tuple[Tensor, Tensor]:
 
 def _second_places(answers: Tensor) -> tuple[Tensor, Tensor]:
     """The second look's answers (N, 5) as logits (N,) and boxes (N, 4) in the view."""
+    answers = answers.float()
     return answers[:, 0], closer_boxes_of(answers)
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from train.answer.parts import MANY, Part
 from train.data.cache import shipped
 from train.hands.crop import CROP_SIDE
+from train.hands.palms import SIDE
 from train.task import LETTERS
 
 BACKBONE_FILE = shipped("assets", "hand-backbone.safetensors")
@@ -177,7 +178,7 @@ class HandReader(nn.Module):
         """The parts that reading asks for (train.answer.parts).
 
         "early" maps of crops; from these, "late", the original backbone's last maps, for the finder, and "tail", the
-        scores; and a "heat" map.
+        scores; "upright", the last maps of upright hands, for the finder; and a "heat" map.
         """
         pixels, maps = (3, CROP_SIDE, CROP_SIDE), {"maps": (MANY, *EARLY_MAPS)}
         classes = self.tail.head.layers[-1].out_features
@@ -186,6 +187,9 @@ class HandReader(nn.Module):
                 lambda reader, pixels: (reader.backbone.early(pixels),), {"pixels": (MANY, *pixels)}, ("maps",)
             ),
             "late": Part(lambda reader, maps: (reader.backbone.late(maps),), maps, ("last",)),
+            "upright": Part(
+                lambda reader, pixels: (reader.backbone(pixels),), {"pixels": (MANY, 3, SIDE, SIDE)}, ("last",)
+            ),
             "tail": Part(lambda reader, maps: (reader.tail(maps),), maps, ("scores",)),
             "heat": Part(_heat, {"pixels": (1, *pixels), "among": (classes,)}, ("heat",), many=False),
         }

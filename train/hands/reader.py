@@ -13,7 +13,7 @@ from train.answer.reading import Reading, ranked, refused, softmax
 from train.data.pictures import on_ground, open_picture
 from train.hands.boxes import Box, iou
 from train.hands.crop import CONTEXT, CROP_SIDE, LONGEST, as_input, box_without_finder, crop
-from train.hands.finder import MAYBE, Finder, FrozenFinder, first_look, second_look
+from train.hands.finder import MAYBE, Finder, FrozenFinder, Seen, first_look, second_look, third_look
 from train.hands.places import APART, parts
 from train.learn.metadata import FOLDER, Metadata, check_scores, default_path
 from train.task import LETTERS, Message
@@ -31,6 +31,8 @@ NEARER = (
 PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
 DOUBTFUL = 0.5  # sureness under which other places are looked at
+AGAIN = 0.6  # sureness under which hands at palms are looked at, too; with 0.5 and 0.7 as many are read right
+A_HAND = 0.5  # how surely its landmarks must be a hand's: MediaPipe's own limit
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
 OTHER_HANDS = -1.0  # added to the score of "a hand that shows none", which is rarer here than in training
@@ -120,10 +122,28 @@ class SignReader:
         """Where the sign is and what it shows, as finder and reader agree, or None; and a note if there are two hands.
 
         The finder names a place, the reader looks at it in each group of sizes. Where that leaves doubt, or the finder
-        names further places, the reader looks there, too. What it reads most surely, a letter or a hand that shows
-        none, is the sign.
+        names further places or palms, the reader looks there, too. What it reads most surely, a letter or a hand that
+        shows none, is the sign.
         """
-        first, *others = first_look(self.finder, [picture])[0]
+        seen = first_look(self.finder, [picture])[0]
+        here, note = self._found(picture, seen, sizes)
+        if not note and (here is None or self.sureness(here) < AGAIN):
+            spots = [self.spot(picture, box, sizes) for box in self._at_palms(picture, seen)]
+            if here is None:
+                spots = [spot for spot in spots if self.sureness(spot) >= DOUBTFUL]
+            here = max([*spots, *([here] if here else [])], key=self.sureness, default=None)
+        return here, note
+
+    def _at_palms(self, picture: Image.Image, seen: Seen) -> list[Box]:
+        """Boxes around the hands whose palms the first look names."""
+        looks = [third_look(self.finder, picture, palm) for _, palm in seen.palms]
+        return [box for score, box in looks if score >= A_HAND]
+
+    def _found(
+        self, picture: Image.Image, seen: Seen, sizes: Sequence[Sequence[float]]
+    ) -> tuple[Spot | None, Message | str]:
+        """The same by what the finder has learned of whole hands."""
+        first, *others = seen.hands
         places = [first, *(place for place in others if place[0] > MAYBE)]
         found = [second_look(self.finder, [picture], [place])[0] for place in places]
         if max(score for score, _ in found) < PERHAPS:
@@ -163,8 +183,13 @@ class SignReader:
         return float(max(spot.shares[self.letters].max(), other))
 
     def look(self, pixels: np.ndarray) -> np.ndarray:
-        """For the finder, what the backbone as it was makes of crops (N, 3, 192, 192) in 0..1: (N, 1152, 6, 6)."""
-        return self.network("late", *self.network("early", pixels))[0]
+        """For the finder, what the backbone as it was makes of crops (N, 3, 192, 192) in 0..1: (N, 1152, 6, 6).
+
+        Of upright hands (N, 3, 224, 224): (N, 1152, 7, 7).
+        """
+        if pixels.shape[-1] == CROP_SIDE:
+            return self.network("late", *self.network("early", pixels))[0]
+        return self.network("upright", pixels)[0]
 
     def scores(self, crops: np.ndarray) -> np.ndarray:
         """The network's scores (N, answers) for crops (N, 192, 192, 3) uint8: means of each and its mirror image."""

@@ -48,7 +48,7 @@ class Agreement:
 
     def __call__(self, photo: Photo, picture: Image.Image) -> Box | None:
         """The hand's box in the picture's pixels; None where the letter is none of the 24 and no hand is found."""
-        places = first_look(self.finder, [picture])[0]
+        places = first_look(self.finder, [picture])[0].hands
         score, box = second_look(self.finder, [picture], places[:1])[0]
         if photo.letter not in self.about.labels:
             return box if score >= self.finder.least else None

@@ -2,7 +2,8 @@
 
 python -m train.hands.training.fit_finder --yolo DIR --boxed DIR FILE --cut-outs DIR --out FILE
 
-The body is taken from the checkpoint to start with and stays as it is, so each scene passes through it only once.
+What MediaPipe trained is taken from the checkpoint to start with and stays as it is, so each scene passes through the
+body only once.
 """
 
 import argparse
@@ -81,7 +82,7 @@ def _misled(finder: HandFinder, empty: Scene, rng: np.random.Generator) -> Scene
     if rng.random() < 0.3:
         return empty
     picture = Image.fromarray(empty.pixels)
-    return replace(empty, pixels=closer_view(picture, first_look(finder, [picture])[0][0][1]).of(picture))
+    return replace(empty, pixels=closer_view(picture, first_look(finder, [picture])[0].hands[0][1]).of(picture))
 
 
 def fit_head(
@@ -180,7 +181,9 @@ def fit_finder(options: argparse.Namespace) -> None:
     stock = Stock(trained, grounds)
     torch.manual_seed(options.seed)
     finder = HandFinder()
-    finder.body.load_state_dict(checkpoint.load(options.start)[0].body.state_dict())
+    start = checkpoint.load(options.start)[0]
+    for kept in ("body", "palms", "landmarks"):
+        getattr(finder, kept).load_state_dict(getattr(start, kept).state_dict())
     finder.eval().to(memory_format=torch.channels_last)
     far = stock.features(finder, False, options.scenes, options.seed)
     fit_head(finder.head, first_loss, far, options.epochs, options.seed)
