@@ -110,9 +110,8 @@ if __name__ == "__main__":
         loss, accuracy = train(model, training, optimizer, device)
         print(f"epoch {epoch}/{epochs}  training: loss {loss:.4f}, accuracy {accuracy:.2%}", end="  ")
         loss, accuracy = validate(model, validation, device)
-        print(
-            f"validation: loss {loss:.4f}, accuracy {accuracy:.2%}  {time.perf_counter() - started:.0f} s", flush=True
-        )
+        seconds = time.perf_counter() - started
+        print(f"validation: loss {loss:.4f}, accuracy {accuracy:.2%}  {seconds:.0f} s", flush=True)
 
     torch.save(model.state_dict(), file := f"lesson-{options.lesson}.pt")
     again = network().to(device)
