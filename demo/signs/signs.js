@@ -5,12 +5,11 @@ import { Trouble, address, ask as fetched } from "../page/server.js";
 import { say, sayTold } from "../page/words.js";
 import { answerPanel } from "./answer.js";
 import { cropBox } from "./box.js";
+import { exampleButtons } from "./examples.js";
 import { createLive } from "./live.js";
 import { createPhotos } from "./photo.js";
 
 const TRAIN = "python -m train asl";
-const EXAMPLES = [..."ABLY"]; // rendered hands, for those who know no letter and have no photo at hand
-const pictureOf = (letter) => `static/assets/signs/light/${letter}.webp`;
 
 export function mount(section) {
   const root = section.querySelector(".signs");
@@ -60,24 +59,9 @@ export function mount(section) {
   const photos = createPhotos(tab);
   const live = createLive(tab, photos);
 
-  for (const letter of EXAMPLES) {
-    const button = Object.assign(document.createElement("button"), { type: "button" });
-    Object.assign(button.dataset, { do: "example", letter });
-    button.innerHTML = `<img src="${address(pictureOf(letter))}" alt="" width="320" height="320"><span class="unseen"></span><span aria-hidden="true">${letter}</span>`;
-    say(button.querySelector(".unseen"), "sign.example", { letter });
-    find(".examples").append(button);
-  }
-
-  async function example({ dataset: { letter } }) {
-    try {
-      await photos.take(await (await fetched(pictureOf(letter), {}, "sign.failed")).blob());
-    } catch (error) {
-      tab.problem(error);
-    }
-  }
+  find(".examples").append(...exampleButtons(photos.take, tab.problem));
 
   const actions = {
-    example,
     inside: () => tab.panel.crop() && seeInside({ picture: tab.panel.crop(), network: network() === "photo" ? "photos" : "signs" }),
     choose: () => chooser.click(),
     camera: live.start,
