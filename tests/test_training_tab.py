@@ -420,3 +420,34 @@ def test_a_network_that_reads_signs_is_tried_without_a_photo_of_ones_own(app_url
     hand = Path(__file__).parents[1] / "assets" / "signs" / "light" / "L.webp"
     assert asked == [hand.read_bytes()]
     assert page.locator(".train .try .photo img").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Stopped before it had learned anything."), ("zh-TW", "還沒開始學就停止了。")]
+)
+def test_a_run_that_is_stopped_before_it_began_says_so(app_url, page, lang, said):
+    learned = [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "state", "state": "training"},
+        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
+         "steps": 2, "speed": 100, "left": 0},
+        {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.9, "seconds": 1},
+    ]  # fmt: skip
+    waited = [
+        {"kind": "run", "run": "y", "parameters": 5},
+        {"kind": "line", "place": 1, "seconds": 60},
+        {"kind": "end", "state": "stopped", "why": "stop", "message": "", "kept": False, "best": None, "seconds": 0},
+    ]
+    answers = [learned, waited]
+    page.route(
+        "**/train/run",
+        lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in answers.pop(0))),
+    )
+    opened(page, app_url, epochs=1, more=f"&lang={lang}")
+    press(page, "start")
+    wait_for(page, "points === '1' && state === 'idle'")
+    assert "1" in page.locator(".train .status").inner_text()
+    press(page, "start")
+    wait_for(page, "points === '0' && state === 'idle'")
+    assert page.locator(".train .status").inner_text() == said
+    assert page.locator(".train .runs tbody tr").count() == 1
