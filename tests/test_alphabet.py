@@ -67,6 +67,17 @@ def test_on_a_phone_a_tap_on_the_chart_brings_the_hand_back_into_view(browser, m
     context.close()
 
 
+@pytest.mark.parametrize("touch", [False, True])
+def test_hints_name_only_what_the_device_has(browser, touch):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=touch)
+    page = context.new_page()
+    open_alphabet(page)
+    assert ("paste" in text(page, ".drop")) is not touch and "camera" in text(page, ".drop")
+    if page.locator(".alphabet").get_attribute("data-shows") == "moving":
+        assert ("Home" in text(page, ".alphabet-how")) is not touch and "rag" in text(page, ".alphabet-how")
+    context.close()
+
+
 def test_letters_that_move_are_shown_but_not_read(alphabet):
     alphabet.get_by_role("button", name="J: As I").click()
     until(alphabet, lambda: text(alphabet, ".alphabet-letter") == "J")

@@ -9,6 +9,7 @@ import { exampleButtons } from "./examples.js";
 import { createLive } from "./live.js";
 import { createPhotos } from "./photo.js";
 
+const touch = matchMedia("(pointer: coarse)");
 const TRAIN = "python -m train asl";
 
 export function mount(section) {
@@ -39,8 +40,7 @@ export function mount(section) {
     },
     show(state) {
       root.dataset.state = state;
-      const touch = matchMedia("(pointer: coarse)").matches;
-      say(find(".hint"), { empty: "", photo: touch ? "sign.hint.photo.touch" : "sign.hint.photo", camera: "sign.hint.camera" }[state]);
+      say(find(".hint"), { empty: "", photo: touch.matches ? "sign.hint.photo.touch" : "sign.hint.photo", camera: "sign.hint.camera" }[state]);
       find(".word").hidden = state !== "camera" && !live.word();
     },
     /** What the chosen network reads in a picture. Throws a Trouble, or an AbortError. */
@@ -130,6 +130,7 @@ export function mount(section) {
     describeNetwork();
   }
 
+  if (touch.matches) for (const hint of root.querySelectorAll("[data-t-touch]")) say(hint, hint.dataset.tTouch);
   tab.panel.clear();
   tab.show("empty");
   const known = askNetworks();
