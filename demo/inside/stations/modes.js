@@ -118,19 +118,23 @@ export function mount(root, { lab, link, chooseNetwork, parameters }) {
     const paint = sharp(cloud, width, height);
     const style = getComputedStyle(cloud);
     paint.clearRect(0, 0, width, height);
-    const column = width / labels.length;
+    const left = 46; // for the numbers of the axis
+    const column = (width - left) / labels.length;
     const y = (share) => 8 + (1 - share) * (height - 38);
     paint.strokeStyle = style.getPropertyValue("--line");
+    paint.fillStyle = style.getPropertyValue("--quiet");
+    paint.font = "14px system-ui, sans-serif";
+    paint.textAlign = "right";
     for (const share of [0, 0.5, 1]) {
       paint.beginPath();
-      paint.moveTo(0, y(share));
+      paint.moveTo(left, y(share));
       paint.lineTo(width, y(share));
       paint.stroke();
+      paint.fillText(number(share, { style: "percent" }), left - 6, y(share) + 5);
     }
     paint.textAlign = "center";
-    paint.font = "14px system-ui, sans-serif";
     labels.forEach((text, label) => {
-      const middle = (label + 0.5) * column;
+      const middle = left + (label + 0.5) * column;
       paint.fillStyle = style.getPropertyValue(label === answer ? "--accent" : "--quiet");
       paint.fillText(text, middle, height - 8);
       paint.globalAlpha = 0.5;
