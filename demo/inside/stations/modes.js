@@ -1,6 +1,6 @@
 // BatchNorm and dropout: the same drawing in training and in evaluation.
 
-import { number, t } from "../../page/words.js";
+import { number, percent, t } from "../../page/words.js";
 import { sharp } from "../paint.js";
 import { el, prose, rich, short, slider } from "../parts.js";
 
@@ -149,7 +149,6 @@ export function mount(root, { lab, link, chooseNetwork, parameters }) {
     });
     const shares = throws.map((row) => row[answer]);
     const wins = throws.filter((row) => row.indexOf(Math.max(...row)) === answer).length;
-    const percent = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
     const text = t("inside.modes.here", { answer: labels[answer], wins, count: throws.length, low: percent(Math.min(...shares)), high: percent(Math.max(...shares)), calm: percent(calm[answer]) });
     said.textContent = text;
     cloud.setAttribute("role", "img");
