@@ -36,6 +36,48 @@ def test_a_click_on_the_chart_has_the_picture_read_and_the_hand_sign_it(alphabet
     assert alphabet.server.pictures[0].size == (320, 320)
 
 
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_on_a_phone_a_tap_on_the_chart_brings_the_hand_back_into_view(browser, motion):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=True, reduced_motion=motion)
+    page = context.new_page()
+    open_alphabet(page)
+    tile = page.locator(".alphabet-tile[data-letter=J]")  # which is not read: nothing else moves the page
+    tile.scroll_into_view_if_needed()
+
+    def stage():
+        box = page.locator(".alphabet-stage").bounding_box()
+        return box["y"], box["y"] + box["height"]
+
+    page.evaluate("document.querySelector('.alphabet-chart').scrollIntoView()")
+    until(page, lambda: stage()[1] < 0)
+    page.evaluate(
+        """() => {
+            window.asked = [];
+            const scroll = Element.prototype.scrollIntoView;
+            Element.prototype.scrollIntoView = function (how) { asked.push(how.behavior); scroll.call(this, how); };
+        }"""
+    )
+    tile.tap()
+    until(page, lambda: stage()[0] >= 0 and stage()[1] <= 740)
+    assert text(page, ".alphabet-letter") == "J"
+    assert page.evaluate("document.activeElement.dataset.letter") == "J"
+    page.evaluate("document.querySelector('.alphabet-tile[data-letter=Z]').click()")  # the hand is there already
+    until(page, lambda: text(page, ".alphabet-letter") == "Z")
+    assert page.evaluate("asked") == ["auto" if motion == "reduce" else "smooth"]
+    context.close()
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_hints_name_only_what_the_device_has(browser, touch):
+    context = browser.new_context(viewport={"width": 360, "height": 740}, has_touch=touch)
+    page = context.new_page()
+    open_alphabet(page)
+    assert ("paste" in text(page, ".drop")) is not touch and "camera" in text(page, ".drop")
+    if page.locator(".alphabet").get_attribute("data-shows") == "moving":
+        assert ("Home" in text(page, ".alphabet-how")) is not touch and "rag" in text(page, ".alphabet-how")
+    context.close()
+
+
 def test_letters_that_move_are_shown_but_not_read(alphabet):
     alphabet.get_by_role("button", name="J: As I").click()
     until(alphabet, lambda: text(alphabet, ".alphabet-letter") == "J")

@@ -391,3 +391,63 @@ def test_a_run_that_is_shortened_on_its_way_says_so(app_url, page, lang, said):
     wait_for(page, "points === '2' && state === 'idle'")
     assert said in page.locator(".train .problem").inner_text()
     assert page.locator(".train .progress").get_attribute("aria-valuenow") == "100"
+
+
+def test_a_network_that_reads_signs_is_tried_without_a_photo_of_ones_own(app_url, page):
+    events = [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "state", "state": "training"},
+        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
+         "steps": 2, "speed": 100, "left": 0},
+        {"kind": "end", "state": "finished", "message": "", "kept": True, "best": 0.9, "seconds": 1},
+    ]  # fmt: skip
+    reading = {"label": "L", "note": "", "top": [["L", 0.9], ["A", 0.1]]}
+    asked = []
+
+    def read(route):
+        asked.append(route.request.post_data_buffer)
+        route.fulfill(json={name: {"readings": [reading]} for name in ("own", "shipped")})
+
+    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    page.route("**/train/try?*", read)
+    page.route("**/train/data?task=asl", lambda route: route.fulfill(json={"train": 100, "validation": 20}))
+    page.goto(f"{app_url}?tab=train&task=asl&recipe=lesson&epochs=1")
+    page.wait_for_selector(".train.ready", state="visible", timeout=60_000)
+    press(page, "start")
+    wait_for(page, "points === '1' && state === 'idle'")
+    page.locator(".train .try").get_by_role("button", name="A hand that signs L").click()
+    page.wait_for_function("() => document.querySelector('.train .try').dataset.answer === 'L'")
+    hand = Path(__file__).parents[1] / "assets" / "signs" / "light" / "L.webp"
+    assert asked == [hand.read_bytes()]
+    assert page.locator(".train .try .photo img").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "Stopped before it had learned anything."), ("zh-TW", "還沒開始學就停止了。")]
+)
+def test_a_run_that_is_stopped_before_it_began_says_so(app_url, page, lang, said):
+    learned = [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "state", "state": "training"},
+        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
+         "steps": 2, "speed": 100, "left": 0},
+        {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.9, "seconds": 1},
+    ]  # fmt: skip
+    waited = [
+        {"kind": "run", "run": "y", "parameters": 5},
+        {"kind": "line", "place": 1, "seconds": 60},
+        {"kind": "end", "state": "stopped", "why": "stop", "message": "", "kept": False, "best": None, "seconds": 0},
+    ]
+    answers = [learned, waited]
+    page.route(
+        "**/train/run",
+        lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in answers.pop(0))),
+    )
+    opened(page, app_url, epochs=1, more=f"&lang={lang}")
+    press(page, "start")
+    wait_for(page, "points === '1' && state === 'idle'")
+    assert "1" in page.locator(".train .status").inner_text()
+    press(page, "start")
+    wait_for(page, "points === '0' && state === 'idle'")
+    assert page.locator(".train .status").inner_text() == said
+    assert page.locator(".train .runs tbody tr").count() == 1

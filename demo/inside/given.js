@@ -95,7 +95,7 @@ export function createGiven(root, lab, { changed, chosen }) {
     const best = seen.probabilities.map((share, label) => [share, label]).sort((a, b) => b[0] - a[0]).slice(0, 3);
     write($(".answer-letter"), answer);
     if (!top) $(".verdict .top").replaceChildren((top = bars(best.map(() => ""))));
-    top.set(best.map(([share]) => share), best.findIndex(([, label]) => label === seen.answer), (share) => percent(share));
+    top.set(best.map(([share]) => share), best.findIndex(([, label]) => label === seen.answer));
     top.querySelectorAll(".bar > span:first-child").forEach((name, place) => write(name, seen.labels[best[place][1]]));
     if (!pad.drawing()) write($(".verdict .spoken"), t("inside.answer", { answer, share: percent(best[0][0]) }));
     $(".learned").hidden = !lab.lessons.length;

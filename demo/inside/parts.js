@@ -1,6 +1,6 @@
 // Small parts that the stations are built from.
 
-import { currentLanguage, number, t } from "../page/words.js";
+import { currentLanguage, percent, t } from "../page/words.js";
 
 /** An element: el("button.main", { type: "button", onclick }, "text", child...). Empty children are left out. */
 export function el(name, attributes = {}, ...children) {
@@ -107,10 +107,10 @@ export function bars(labels) {
     return { fill, value, node: el("div.bar", {}, el("span", {}, label), el("span.track", {}, fill), value) };
   });
   const node = el("div.bars-list", {}, rows.map((row) => row.node));
-  node.set = (probabilities, best, show = (p) => number(p, { style: "percent", maximumFractionDigits: 1 })) => {
+  node.set = (probabilities, best) => {
     rows.forEach((row, index) => {
       row.fill.style.width = `${100 * probabilities[index]}%`;
-      row.value.textContent = show(probabilities[index]);
+      row.value.textContent = percent(probabilities[index]);
       row.node.classList.toggle("best", index === best);
     });
   };

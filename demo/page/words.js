@@ -54,8 +54,8 @@ export function percent(share, digits = 0) {
   return text(share);
 }
 
-/** A number as the language writes it. */
-export const number = (value, options) => new Intl.NumberFormat(language, options).format(value);
+/** A number as the language writes it, with a real minus sign. */
+export const number = (value, options) => new Intl.NumberFormat(language, options).format(value).replace("-", "−");
 
 /** What the server said, { error, code, values }: by its code, or in its own English where there is none. */
 export function told({ error = "", code = "", values = {} } = {}) {

@@ -5,12 +5,12 @@ import { Trouble, address, ask as fetched } from "../page/server.js";
 import { say, sayTold } from "../page/words.js";
 import { answerPanel } from "./answer.js";
 import { cropBox } from "./box.js";
+import { exampleButtons } from "./examples.js";
 import { createLive } from "./live.js";
 import { createPhotos } from "./photo.js";
 
+const touch = matchMedia("(pointer: coarse)");
 const TRAIN = "python -m train asl";
-const EXAMPLES = [..."ABLY"]; // rendered hands, for those who know no letter and have no photo at hand
-const pictureOf = (letter) => `static/assets/signs/light/${letter}.webp`;
 
 export function mount(section) {
   const root = section.querySelector(".signs");
@@ -40,8 +40,7 @@ export function mount(section) {
     },
     show(state) {
       root.dataset.state = state;
-      const touch = matchMedia("(pointer: coarse)").matches;
-      say(find(".hint"), { empty: "", photo: touch ? "sign.hint.photo.touch" : "sign.hint.photo", camera: "sign.hint.camera" }[state]);
+      say(find(".hint"), { empty: "", photo: touch.matches ? "sign.hint.photo.touch" : "sign.hint.photo", camera: "sign.hint.camera" }[state]);
       find(".word").hidden = state !== "camera" && !live.word();
     },
     /** What the chosen network reads in a picture. Throws a Trouble, or an AbortError. */
@@ -60,24 +59,9 @@ export function mount(section) {
   const photos = createPhotos(tab);
   const live = createLive(tab, photos);
 
-  for (const letter of EXAMPLES) {
-    const button = Object.assign(document.createElement("button"), { type: "button" });
-    Object.assign(button.dataset, { do: "example", letter });
-    button.innerHTML = `<img src="${address(pictureOf(letter))}" alt="" width="320" height="320"><span class="unseen"></span><span aria-hidden="true">${letter}</span>`;
-    say(button.querySelector(".unseen"), "sign.example", { letter });
-    find(".examples").append(button);
-  }
-
-  async function example({ dataset: { letter } }) {
-    try {
-      await photos.take(await (await fetched(pictureOf(letter), {}, "sign.failed")).blob());
-    } catch (error) {
-      tab.problem(error);
-    }
-  }
+  find(".examples").append(...exampleButtons(photos.take, tab.problem));
 
   const actions = {
-    example,
     inside: () => tab.panel.crop() && seeInside({ picture: tab.panel.crop(), network: network() === "photo" ? "photos" : "signs" }),
     choose: () => chooser.click(),
     camera: live.start,
@@ -146,6 +130,7 @@ export function mount(section) {
     describeNetwork();
   }
 
+  if (touch.matches) for (const hint of root.querySelectorAll("[data-t-touch]")) say(hint, hint.dataset.tTouch);
   tab.panel.clear();
   tab.show("empty");
   const known = askNetworks();

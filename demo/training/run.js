@@ -32,6 +32,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
   const part = (selector) => root.querySelector(selector);
   const button = (name) => part(`[data-do="${name}"]`);
   let current = null; // { run, abort, state } of the run that this page follows now
+  let unbegun = null; // the last run, if it ended before its first step: it is in no list
 
   /** Starts a run, follows it to its end, and finds it again when the connection drops. */
   async function start(settings, pace = "run") {
@@ -63,6 +64,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
 
   function begin(run = null) {
     root.dataset.points = 0;
+    unbegun = null;
     return (current = { abort: new AbortController(), run, state: "starting", pressed: performance.now() });
   }
 
@@ -98,6 +100,7 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
     if (mine.run) {
       mine.run.ended ||= "lost";
       runs.finish(mine.run);
+      if (!mine.run.points.length) unbegun = mine.run;
     }
     ended();
     state("idle");
@@ -207,9 +210,10 @@ export function createRun(root, choices, { runs, sights, plot, problem, ended })
       for (const each of FACTS) fact(each, "–");
       part(".progress i").style.width = 0;
     }
-    const last = runs.all().at(-1);
+    const last = unbegun ?? runs.all().at(-1);
     const status = part(".status");
-    if (idle) say(status, last ? "train.state.idle" : "", { number: last?.number, ended: { code: `train.ended.${last?.ended || "stopped"}` } });
+    if (idle && unbegun?.ended === "stopped") say(status, "train.state.unbegun");
+    else if (idle) say(status, last ? "train.state.idle" : "", { number: last?.number, ended: { code: `train.ended.${last?.ended || "stopped"}` } });
     else if (name === "waiting" && current?.place) say(status, "train.state.waiting", { place: current.place, time: duration(current.wait) });
     else say(status, `train.state.${name === "waiting" ? "starting" : name}`, { time: duration(choices.limits.pause), awaited: duration(choices.limits.pause_when_awaited) });
   }

@@ -4,6 +4,7 @@ import { createPad } from "../draw/pad.js";
 import { SHEET, simplify } from "../draw/strokes.js";
 import { Trouble, ask as fetched } from "../page/server.js";
 import { percent, sayTold, t, write } from "../page/words.js";
+import { exampleButtons } from "../signs/examples.js";
 import { bestOf } from "./runs.js";
 
 const MOST_BARS = 12; // of more labels only the likeliest are shown
@@ -34,7 +35,7 @@ export function createTry(root, choices, runs) {
   function changed() {
     const digits = chosen().settings.task === "mnist";
     find(".pad").hidden = !digits;
-    find(".photo").hidden = digits;
+    find(".photo").hidden = find(".examples").hidden = digits;
     if (digits && !pad) pad = createPad(find("canvas"), drawn);
     ask();
   }
@@ -59,8 +60,23 @@ export function createTry(root, choices, runs) {
     } catch (error) {
       if (mine !== asked) return;
       fill({});
-      sayTold(find(".trouble"), error instanceof Trouble ? error : new Trouble("train.try.failed"));
+      trouble(error);
     }
+  }
+
+  function trouble(error) {
+    sayTold(find(".trouble"), error instanceof Trouble ? error : new Trouble("train.try.failed"));
+  }
+
+  /** Reads a picture, a Blob, and shows it. */
+  function use(picture) {
+    if (!picture) return;
+    photo = picture;
+    const shown = find(".photo img");
+    URL.revokeObjectURL(shown.src);
+    shown.src = URL.createObjectURL(photo);
+    shown.hidden = false;
+    ask();
   }
 
   function drawing() {
@@ -86,14 +102,10 @@ export function createTry(root, choices, runs) {
   choice.addEventListener("change", changed);
   find('[data-try="clear"]').addEventListener("click", () => pad?.clear());
   find("input[type=file]").addEventListener("change", ({ target }) => {
-    photo = target.files[0] ?? photo;
-    if (!photo) return;
-    const shown = find(".photo img");
-    URL.revokeObjectURL(shown.src);
-    shown.src = URL.createObjectURL(photo);
-    shown.hidden = false;
-    ask();
+    use(target.files[0]);
+    target.value = ""; // the same file may be chosen again
   });
+  find(".examples").append(...exampleButtons(use, trouble));
   document.addEventListener("language", () => show(false));
   return { show, choose(run) { choice.value = run.number; changed(); area.scrollIntoView({ block: "nearest" }); }, redraw: () => pad?.redraw() };
 }

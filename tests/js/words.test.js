@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { fill, listed, wantedLanguage } from "../../demo/page/words.js";
+import { fill, listed, number, wantedLanguage } from "../../demo/page/words.js";
 
 const DIGITS = { one: "one digit", other: "{count} digits" };
 
@@ -19,6 +19,12 @@ test("the form is chosen by the count, as the language has it", () => {
 test("numbers are written as the language does, and keep all that they say", () => {
   assert.equal(fill("{n}", { n: 105242 }, "en"), "105,242");
   assert.equal(fill("{n}", { n: 0.0001 }, "en"), "0.0001");
+});
+
+test("a negative number has a minus, not a hyphen", () => {
+  assert.equal(number(-3), "−3");
+  assert.equal(number(-0.75, { maximumFractionDigits: 2 }), "−0.75");
+  assert.equal(number(3), "3");
 });
 
 test("lists end in or", () => {

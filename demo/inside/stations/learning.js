@@ -1,6 +1,6 @@
 // One step of learning: say what the drawing is, see loss, gradients and the step, press, and watch everything change.
 
-import { number, t } from "../../page/words.js";
+import { number, percent, t } from "../../page/words.js";
 import { MOST_LESSONS } from "../lab.js";
 import { drawMap, sharp } from "../paint.js";
 import { bars, el, prose, short, slider } from "../parts.js";
@@ -119,7 +119,7 @@ export function mount(root, { lab, link, parameters }) {
     silent.replaceChildren(...Object.entries(found.silent).map(([layer, [now, next]]) =>
       el("div.bar", {}, el("span", {}, el("code", { translate: "no" }, layer)),
         el("span.track", {}, el("i", { style: `width: ${100 * now}%` }), el("s", { style: `left: ${100 * next}%` })),
-        el("span.value", {}, `${percentage(now)} → ${percentage(next)}`))));
+        el("span.value", {}, `${percent(now)} → ${percent(next)}`))));
     undo.disabled = !lab.lessons.length;
     drawFilters();
   }
@@ -164,8 +164,6 @@ export function mount(root, { lab, link, parameters }) {
     stop: () => (asked += 1),
   };
 }
-
-const percentage = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
 
 function drawCurve(canvas, losses, next) {
   const [width, height] = [340, 130];

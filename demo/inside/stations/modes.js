@@ -1,6 +1,6 @@
 // BatchNorm and dropout: the same drawing in training and in evaluation.
 
-import { number, t } from "../../page/words.js";
+import { number, percent, t } from "../../page/words.js";
 import { sharp } from "../paint.js";
 import { el, prose, rich, short, slider } from "../parts.js";
 
@@ -118,19 +118,23 @@ export function mount(root, { lab, link, chooseNetwork, parameters }) {
     const paint = sharp(cloud, width, height);
     const style = getComputedStyle(cloud);
     paint.clearRect(0, 0, width, height);
-    const column = width / labels.length;
+    const left = 46; // for the numbers of the axis
+    const column = (width - left) / labels.length;
     const y = (share) => 8 + (1 - share) * (height - 38);
     paint.strokeStyle = style.getPropertyValue("--line");
+    paint.fillStyle = style.getPropertyValue("--quiet");
+    paint.font = "14px system-ui, sans-serif";
+    paint.textAlign = "right";
     for (const share of [0, 0.5, 1]) {
       paint.beginPath();
-      paint.moveTo(0, y(share));
+      paint.moveTo(left, y(share));
       paint.lineTo(width, y(share));
       paint.stroke();
+      paint.fillText(number(share, { style: "percent" }), left - 6, y(share) + 5);
     }
     paint.textAlign = "center";
-    paint.font = "14px system-ui, sans-serif";
     labels.forEach((text, label) => {
-      const middle = (label + 0.5) * column;
+      const middle = left + (label + 0.5) * column;
       paint.fillStyle = style.getPropertyValue(label === answer ? "--accent" : "--quiet");
       paint.fillText(text, middle, height - 8);
       paint.globalAlpha = 0.5;
@@ -145,7 +149,6 @@ export function mount(root, { lab, link, chooseNetwork, parameters }) {
     });
     const shares = throws.map((row) => row[answer]);
     const wins = throws.filter((row) => row.indexOf(Math.max(...row)) === answer).length;
-    const percent = (share) => number(share, { style: "percent", maximumFractionDigits: 0 });
     const text = t("inside.modes.here", { answer: labels[answer], wins, count: throws.length, low: percent(Math.min(...shares)), high: percent(Math.max(...shares)), calm: percent(calm[answer]) });
     said.textContent = text;
     cloud.setAttribute("role", "img");

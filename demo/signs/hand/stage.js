@@ -6,6 +6,7 @@ import { ALL, createPractice, lettersOf, shuffled, STILL } from "./practice.js";
 
 const SIGNS = new URL("../../assets/signs/", import.meta.url);
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** A letter's picture; those of J and Z have an arrow along their movement. */
 export const pictureOf = (letter, ground = dark.matches ? "dark" : "light") => new URL(`${ground}/${letter}.webp`, SIGNS);
@@ -83,8 +84,17 @@ export function mountAlphabet(section, signs) {
     if (practice) ask();
   }
 
+  /** On a phone the hand is far above the chart: it is brought back, and the focus stays where it is. */
+  function reveal() {
+    const stage = find(".alphabet-stage");
+    const { top, bottom, height } = stage.getBoundingClientRect();
+    if (top >= 0 && bottom <= innerHeight) return;
+    stage.scrollIntoView({ block: height > innerHeight ? "start" : "nearest", behavior: reduced.matches ? "auto" : "smooth" });
+  }
+
   async function choose(name) {
     go(name);
+    reveal();
     [chosen, asked] = [name, null]; // an answer still on its way is about another picture
     say(find(".alphabet-read"), STILL.includes(name) ? "" : "hand.moves.try", { letter: name });
     if (!STILL.includes(name) || practice || signs.dataset.state === "camera") return;
