@@ -370,7 +370,7 @@ def test_a_run_fitted_to_the_hosts_time_says_so(app_url, page):
 
 @pytest.mark.parametrize(
     ("lang", "said"),
-    [("en", "the run ends after 2.6 of its 4 epochs"), ("zh-TW", "這次訓練到 2.6 個週期就結束（原本是 4 個）")],
+    [("en", "the run ends at epoch 2.6 instead of 4"), ("zh-TW", "這次訓練到 2.6 個週期就結束（原本是 4 個）")],
 )
 def test_a_run_that_is_shortened_on_its_way_says_so(app_url, page, lang, said):
     point = {"kind": "point", "loss": 1, "accuracy": 0.5, "validation": None, "steps": 10, "speed": 100, "left": 0}
