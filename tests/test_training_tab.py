@@ -33,6 +33,28 @@ def look(page, name):
         page.screenshot(path=Path(PICTURES) / f"train-{name}.png", full_page=True)
 
 
+def answer_runs(page, *runs):
+    """Whoever starts a run gets the events of the next of these; the last answers all that follow."""
+    left = list(runs)
+
+    def answer(route):
+        events = left.pop(0) if len(left) > 1 else left[0]
+        route.fulfill(body="".join(json.dumps(each) + "\n" for each in events))
+
+    page.route("**/train/run", answer)
+
+
+def one_step(kept):
+    """The events of a run that made one step, and whose network was kept or not."""
+    return [
+        {"kind": "run", "run": "x", "parameters": 5},
+        {"kind": "state", "state": "training"},
+        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
+         "steps": 2, "speed": 100, "left": 0},
+        {"kind": "end", "state": "finished", "message": "", "kept": kept, "best": 0.9, "seconds": 1},
+    ]  # fmt: skip
+
+
 def press(page, what):
     page.click(f".train [data-do={what}]")
 
@@ -356,7 +378,7 @@ def test_a_run_fitted_to_the_hosts_time_says_so(app_url, page):
          "steps": 2, "speed": 100, "left": 0},
         {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.9, "seconds": 1},
     ]  # fmt: skip
-    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    answer_runs(page, events)
     opened(page, app_url, epochs=12)
     press(page, "start")
     wait_for(page, "points === '1' && state === 'idle'")
@@ -385,7 +407,7 @@ def test_a_run_that_is_shortened_on_its_way_says_so(app_url, page, lang, said):
          "mistakes": {"count": 0, "width": 28, "height": 28, "bytes": "", "is": [], "read": [], "sure": []}},
         {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.5, "seconds": 2},
     ]  # fmt: skip
-    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    answer_runs(page, events)
     opened(page, app_url, epochs=4, more=f"&lang={lang}")
     press(page, "start")
     wait_for(page, "points === '2' && state === 'idle'")
@@ -394,13 +416,6 @@ def test_a_run_that_is_shortened_on_its_way_says_so(app_url, page, lang, said):
 
 
 def test_a_network_that_reads_signs_is_tried_without_a_photo_of_ones_own(app_url, page):
-    events = [
-        {"kind": "run", "run": "x", "parameters": 5},
-        {"kind": "state", "state": "training"},
-        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
-         "steps": 2, "speed": 100, "left": 0},
-        {"kind": "end", "state": "finished", "message": "", "kept": True, "best": 0.9, "seconds": 1},
-    ]  # fmt: skip
     reading = {"label": "L", "note": "", "top": [["L", 0.9], ["A", 0.1]]}
     asked = []
 
@@ -408,7 +423,7 @@ def test_a_network_that_reads_signs_is_tried_without_a_photo_of_ones_own(app_url
         asked.append(route.request.post_data_buffer)
         route.fulfill(json={name: {"readings": [reading]} for name in ("own", "shipped")})
 
-    page.route("**/train/run", lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in events)))
+    answer_runs(page, one_step(kept=True))
     page.route("**/train/try?*", read)
     page.route("**/train/data?task=asl", lambda route: route.fulfill(json={"train": 100, "validation": 20}))
     page.goto(f"{app_url}?tab=train&task=asl&recipe=lesson&epochs=1")
@@ -426,23 +441,12 @@ def test_a_network_that_reads_signs_is_tried_without_a_photo_of_ones_own(app_url
     ("lang", "said"), [("en", "Stopped before it had learned anything."), ("zh-TW", "還沒開始學就停止了。")]
 )
 def test_a_run_that_is_stopped_before_it_began_says_so(app_url, page, lang, said):
-    learned = [
-        {"kind": "run", "run": "x", "parameters": 5},
-        {"kind": "state", "state": "training"},
-        {"kind": "point", "at": 1, "seconds": 1, "loss": 1, "accuracy": 0.5, "validation": None, "epoch": 1, "step": 2,
-         "steps": 2, "speed": 100, "left": 0},
-        {"kind": "end", "state": "finished", "message": "", "kept": False, "best": 0.9, "seconds": 1},
-    ]  # fmt: skip
     waited = [
         {"kind": "run", "run": "y", "parameters": 5},
         {"kind": "line", "place": 1, "seconds": 60},
         {"kind": "end", "state": "stopped", "why": "stop", "message": "", "kept": False, "best": None, "seconds": 0},
     ]
-    answers = [learned, waited]
-    page.route(
-        "**/train/run",
-        lambda route: route.fulfill(body="".join(json.dumps(each) + "\n" for each in answers.pop(0))),
-    )
+    answer_runs(page, one_step(kept=False), waited)
     opened(page, app_url, epochs=1, more=f"&lang={lang}")
     press(page, "start")
     wait_for(page, "points === '1' && state === 'idle'")

@@ -59,9 +59,8 @@ def loop(chosen: Plan, quick: bool) -> Iterator[Figure]:
     """Images a second of the lesson's loop and of ours: same network, same batch of 64, same data, same optimiser."""
     started = time.perf_counter()
     steps, threads = QUICK_STEPS if quick else STEPS, torch.get_num_threads()
-    recipe = MNIST.recipe("lesson").but(
-        learning_rate=1e-3, epochs=1
-    )  # at the lesson's rate some seeds never learn, and compute zeros
+    # at the lesson's rate some seeds never learn, and compute zeros
+    recipe = MNIST.recipe("lesson").but(learning_rate=1e-3, epochs=1)
     model = lesson.mnist_cnn().to(chosen.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     loader = DataLoader(lesson.mnist_data()[0], batch_size=recipe.batch_size, shuffle=True)

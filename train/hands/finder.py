@@ -173,7 +173,7 @@ def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[
     judged = []
     for (logit, before), again, seen, view in zip(places, logits.tolist(), boxes.tolist(), views, strict=True):
         box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen), strict=True))
-        judged.append((1 / (1 + math.exp(-(logit + again) / 2)), box))
+        judged.append((_share((logit + again) / 2), box))
     return judged
 
 
@@ -181,7 +181,12 @@ def third_look(finder: Finder, photo: Image.Image, palm: np.ndarray) -> tuple[fl
     """For a palm (8,) in a photo how surely it is a hand's, 0..1, and the box around the hand's landmarks."""
     square = square_at(palm)
     logits, landmarks = finder.third(as_input(square.of(photo)[None]))
-    return 1 / (1 + math.exp(-float(logits[0]))), box_around(square.out(landmarks[0]))
+    return _share(float(logits[0])), box_around(square.out(landmarks[0]))
+
+
+def _share(logit: float) -> float:
+    """The probability, 0..1, of a logit."""
+    return 1 / (1 + math.exp(-logit))
 
 
 def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> np.ndarray:

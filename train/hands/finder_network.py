@@ -91,7 +91,7 @@ class HandFinder(nn.Module):
         return {
             "first": Part(_first, pixels, ("logits", "boxes", "palm_logits", "palms")),
             "second": Part(lambda finder, maps: _second_places(finder.closer(maps)), near, ("logits", "boxes")),
-            "third": Part(lambda finder, maps: finder.points(maps), upright, ("logits", "landmarks")),
+            "third": Part(HandFinder.points, upright, ("logits", "landmarks")),
         }
 
 

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from train.hands.networks import HandReader
 
 VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
-NEARER = (
-    0.85,
-    0.72,
-)  # the finder's box is too wide for some small hands: closer views, averaged as a group of their own
+NEARER = (0.85, 0.72)  # a group of its own: the finder's box is too wide for some small hands
 # Chosen on photos of people who were left out of training, read with each of several values:
 PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader

@@ -94,9 +94,8 @@ def extract_features(
         return maps
 
     varied_of = torch.from_numpy(rng.permutation(looks_at(labels.tolist(), groups, looks, rng)))
-    varied = of(
-        varied_of, lambda pictures, _: hands(pictures, generator, simulated)
-    )  # in mixed order: crops lend each other grounds
+    # in mixed order: crops lend each other grounds
+    varied = of(varied_of, lambda pictures, _: hands(pictures, generator, simulated))
     grounds = _grounds(seed)
     plain_of = torch.tensor(watch, dtype=torch.bool).nonzero().squeeze(1)
     plain = of(plain_of, lambda pictures, some: centre_crops(pictures, grounds(some).to(plan.device)))
