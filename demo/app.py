@@ -7,12 +7,14 @@ Gradio's API engine carries the named endpoints /digit, /sign and /train, with q
 import atexit
 import contextlib
 import html
+import inspect
 import logging
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fastapi import Request
@@ -27,6 +29,7 @@ from demo import draw, inside, signs, tools
 from demo.classroom import invitation
 from demo.connections import limit_connections
 from demo.engine import gr
+from demo.errors import WENT_WRONG
 from demo.guard import Guard
 from demo.host import Host, visitor_of
 from demo.options import names_of, read_options
@@ -55,12 +58,29 @@ class Server(gr.Server):
         self.root = root
         self.state.host = host
         self.guard = Guard(super().__call__, host, set(), names)
+        self.add_exception_handler(Exception, failed)
+
+    def api(self, *, name: str, **options) -> Callable[[Callable], Callable]:
+        """Adds a named endpoint; the guard is told what it takes."""
+        add = super().api(name=name, **options)
+
+        def adding(function: Callable) -> Callable:
+            parameters = inspect.signature(function).parameters.values()
+            self.guard.calls[name] = tuple(each.name for each in parameters if each.annotation is not gr.Request)
+            return add(function)
+
+        return adding
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI application."""
         if self.root and scope["type"] == "http":
             scope = under(self.root, scope)
         await self.guard(scope, receive, send)
+
+
+def failed(request: Request, error: Exception) -> Response:
+    """What is said of a fault that nobody foresaw, in Gradio's routes too: nothing of it. The log has it."""
+    return refusal(WENT_WRONG, 500)
 
 
 def under(root: str, scope: Scope) -> Scope:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from demo.host import Host, visitor_of
+from demo.host import AT_ONCE, Host, visitor_of
 from demo.turns import Busy
 from demo.wire import BadRequest, TooMany, parse, refusal, too_large
 from train.task import Message as Words
@@ -35,12 +35,11 @@ GRADIO = {
         r"/config/?|/robots\.txt"
         r"|/gradio_api/(info/?|app_id/?|startup-events|queue/data|heartbeat/\w+|call/\w+/\w+|mcp.*)"
     ),
-    "POST": re.compile(
-        r"/gradio_api/((run|api)/(?!train/?$)\w+/?|call/(v2/)?\w+/?|queue/join/?|upload|cancel|reset/?|mcp.*)"
-    ),
+    "POST": re.compile(r"/gradio_api/((run|api)/\w+/?|call/(v2/)?\w+/?|queue/join/?|upload|cancel|reset/?|mcp.*)"),
 }
 MCP = re.compile(r"/gradio_api/mcp")
 CALLS = re.compile(r"/gradio_api/(run/|api/|call/|queue/join)")
+BY_NUMBER = re.compile(r"/gradio_api/(run/|api/|queue/join)")  # if one is given, whatever name the path has
 STREAMS = re.compile(r"/gradio_api/call/\w+/(\w+)|/gradio_api/queue/data")
 PICTURES = re.compile(r"/read/digit|/read/sign|/train/try|/gradio_api/upload|/inside/.*")
 FORMS = re.compile(r"/read/sign|/gradio_api/upload")
@@ -76,6 +75,7 @@ class Guard:
     def __init__(self, app: ASGIApp, host: Host, own: set[str], names: set[str]):
         self.app, self.host, self.own, self.names = app, host, own, names
         self._open: Counter[str] = Counter()
+        self.calls: dict[str, tuple[str, ...]] = {}  # the named endpoints, as they are numbered, and their arguments
         self.tools: tuple[str, ...] = ()  # that may be called by MCP; none: it is off
         self._held = 0  # bytes of bodies on their way
 
@@ -182,12 +182,26 @@ class Guard:
             raise _Refused(408, Words("This took too long to arrive.", code="body.late")) from None
 
     def _checked(self, path: str, body: bytes) -> bytes:
-        """The arguments of a call of Gradio's, in which no file is named that was not uploaded."""
+        """A call of Gradio's with the arguments that it takes, in which no file is named that was not uploaded."""
         call = parse(body) if body.strip() else {}
-        if "/call/v2/" not in path and not isinstance(call.get("data"), list):
+        wanted = self._called(path, call)
+        if "/call/v2/" in path:
+            if call.keys() != set(wanted):
+                raise BadRequest("This call's arguments are: {names}.", code="call.names", names=", ".join(wanted))
+        elif not isinstance(call.get("data"), list) or len(call["data"]) != len(wanted):
             raise BadRequest('A call needs its arguments: {"data": [...]}.', code="call.data")
         self.host.uploads.check(call)
         return json.dumps(call).encode()
+
+    def _called(self, path: str, call: dict) -> tuple[str, ...]:
+        """The names of the arguments that the called endpoint takes. Refuses what is not there."""
+        name, number = path.rstrip("/").rpartition("/")[2], call.get("fn_index")
+        if BY_NUMBER.match(path) and number is not None:
+            name = dict(enumerate(self.calls)).get(number) if type(number) is int else None
+        # without a stream nobody could tell that a run's caller has left
+        if name not in self.calls or (name == "train" and AT_ONCE.match(path)):
+            raise _Refused(404, Words("There is nothing here.", code="guard.route"))
+        return self.calls[name]
 
     def _check_tool(self, call: dict) -> None:
         """Refuses a call of a named endpoint by MCP, where Gradio would open the files and addresses that it names."""

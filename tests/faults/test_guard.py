@@ -189,6 +189,59 @@ def test_a_run_is_called_as_a_stream_only(client):
         assert client.post(f"gradio_api/{route}", json={"data": [{"epochs": 1}]}).status_code == 404
 
 
+def test_a_run_is_not_called_by_its_number_either(client):
+    for route in ("run/sign", "run/digit/", "api/predict"):
+        call = {"data": [{"task": "mnist", "recipe": "sprint", "epochs": 1}], "fn_index": 2}
+        assert client.post(f"gradio_api/{route}", json=call).status_code == 404
+
+
+NUMBERS = [-1, 99, 2**70, True, "a", [0]]
+
+
+@pytest.mark.parametrize(
+    ("route", "call"),
+    [(route, {"data": [1]}) for route in ("run/nope", "api/predict", "call/nope", "call/v2/nope", "queue/join")]
+    + [("run/sign", {"data": [1], "fn_index": number}) for number in NUMBERS]
+    + [("queue/join", {"data": [1], "fn_index": number, "session_hash": "a"}) for number in NUMBERS],
+    ids=str,
+)
+def test_a_call_of_what_is_not_there_gets_words(client, route, call):
+    reply = client.post(f"gradio_api/{route}", json=call)
+    assert reply.status_code == 404 and reply.json()["code"] == "guard.route"
+
+
+@pytest.mark.parametrize(
+    ("route", "call", "code"),
+    [
+        ("run/sign", {"data": []}, "call.data"),
+        ("run/digit/", {"data": []}, "call.data"),
+        ("call/sign", {"data": [1, 2]}, "call.data"),
+        ("queue/join", {"data": [], "fn_index": 1, "session_hash": "a"}, "call.data"),
+        ("call/v2/digit", {}, "call.names"),
+        ("call/v2/digit", {"image": 1}, "call.names"),
+        ("call/v2/sign", {"image": 1, "event_id": "a"}, "call.names"),
+    ],
+    ids=str,
+)
+def test_a_call_without_its_arguments_gets_words(client, route, call, code):
+    reply = client.post(f"gradio_api/{route}", json=call)
+    assert reply.status_code == 400 and reply.json()["code"] == code
+
+
+def test_half_a_character_is_refused_wherever_it_goes(client):
+    for route in ("gradio_api/call/digit", "gradio_api/run/sign", "train/run", "read/strokes"):
+        for body in (b'{"data": ["\\ud800"]}', b'{"\\udfff": 1}'):
+            reply = client.post(route, content=body, headers={"Content-Type": "application/json"})
+            assert reply.status_code == 400 and reply.json()["code"] == "json.broken", route
+
+
+def test_a_fault_of_gradios_is_told_without_its_details(client):
+    body = b'{"session_hash": ["\\ud800"]}'  # its refusal would repeat what cannot be sent
+    headers = {"Content-Type": "application/json", "Connection": "close"}  # uvicorn closes it after such a fault
+    reply = client.post("gradio_api/reset", content=body, headers=headers)
+    assert reply.status_code == 500 and reply.json()["code"] == "server.error"
+
+
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "x:7860"])
 def test_a_server_of_this_machine_answers_to_its_own_names_only(client, host):
     for method, path in (("GET", ""), ("GET", "train/line"), ("POST", "train/run"), ("GET", "gradio_api/info")):
