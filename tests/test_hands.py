@@ -194,6 +194,9 @@ def test_yolo_boxes_are_read_and_two_hands_are_left_out(tmp_path):
     [photo] = list_photos(tmp_path / "train")
     assert photo.letter == "B" and photo.group == f"{tmp_path.name}-train"
     assert open_hand(photo)[1] == pytest.approx((120, 60, 180, 120))
+    (tmp_path / "train/labels/two.txt").write_bytes(b"0 0.2 0.2 0.1 0.1\n\xff\xd8\x00\n")
+    with pytest.raises(UsageError, match=r"two\.txt, line 2: expected a class"):
+        list_photos(tmp_path / "train")
 
 
 def test_a_cut_out_hand_gets_its_outlines_box_and_an_alpha(tmp_path):
