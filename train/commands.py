@@ -28,6 +28,8 @@ def run(main: Callable[[], int]) -> None:
             stream.reconfigure(errors="backslashreplace")
     with contextlib.suppress(AttributeError, ValueError):
         signal.signal(signal.SIGTERM, _terminated)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # so it was while the command was loaded: train/__init__
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     name = _name_of(main)
     try:
         status = main()

@@ -210,6 +210,11 @@ CROWDS = [
           "test_training_runs.py::test_a_download_that_hangs_holds_no_slot"),
     Fault("SIGTERM is lost while torch loads", "demo/app.py", "threading.Thread(target=draw.warm, name=\"warm\", "
           "daemon=True).start()", "draw.warm(); time.sleep(90)", ENDINGS + "test_a_server_that_still_loads_ends_too"),
+    Fault("Ctrl-C while torch loads ends in a traceback", "train/__init__.py", 'if sys.argv[:1] == ["-m"]', "if False",
+          ENDINGS + "test_ctrl_c_while_torch_still_loads_ends_a_command_without_a_traceback"),
+    Fault("Ctrl-C that ends a command in the midst", "train/commands.py",
+          "signal.signal(signal.SIGINT, signal.default_int_handler)", "pass",
+          ENDINGS + "test_ctrl_c_is_heard_again_once_a_command_runs"),
     Fault("Ctrl-C and then SIGTERM are taken for one", "train/commands.py", "for each in self.before:",
           "for each in [number]:", ENDINGS + "test_a_second_signal_ends_at_once_and_leaves_the_old_file_whole"),
     Fault("Ctrl-C ends a training in the midst of a step", "train/progress.py", "stop = StopOnSignal()",

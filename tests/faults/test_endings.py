@@ -102,6 +102,21 @@ def test_a_stop_is_asked_for_first_and_then_not_asked():
         stop.restore()
 
 
+def test_ctrl_c_while_torch_still_loads_ends_a_command_without_a_traceback(tmp_path):
+    (tmp_path / "torch.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for command in (["train", "mnist"], ["train.lesson", "mnist"]):
+        ended = subprocess.run([sys.executable, "-m", *command], env=environment, cwd=tmp_path, capture_output=True)
+        assert ended.returncode == -signal.SIGINT and ended.stderr == b"", ended.stderr
+
+
+def test_ctrl_c_is_heard_again_once_a_command_runs(tmp_path):
+    script = "import signal; from train.commands import run; signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    script += "def main(): signal.raise_signal(signal.SIGINT)\nrun(main)"
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 130 and ended.stderr.endswith(": stopped\n"), ended.stderr
+
+
 # ---- the demo
 
 
