@@ -14,7 +14,7 @@ from train.data.splits import load_splits, load_test
 from train.hands.training.photos import list_photos, open_hand
 from train.render import __main__ as command
 from train.render.capsules import BONES, DIGIT, PAIRS, depths, gaps
-from train.render.poses import LETTERS, all_poses, other_poses
+from train.render.poses import LETTERS, all_poses, letter_forms, other_poses
 from train.render.skeleton import load
 from train.task import ASL, UsageError
 
@@ -52,6 +52,7 @@ def test_each_still_letter_has_a_pose_and_j_and_z_a_path():
         times = [place["time"] for place in entry["path"]]
         assert times[0] == 0 and times == sorted(set(times)) and len(times) > 3
     assert {"open", "three", "middle-on-thumb", "thumb-up", "pointing"} <= set(other_poses())
+    assert letter_forms() == {"M-down": "M", "N-down": "N", "Q-down": "Q"}
 
 
 def test_at_rest_the_skin_is_the_models():
@@ -122,7 +123,8 @@ def test_letters_are_named(text, expected):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--letters", "AJ"], ["--letters", "none"], ["--others", "six"], ["--count", "0"]]
+    "arguments",
+    [["--letters", "AJ"], ["--letters", "none"], ["--forms", "P-down"], ["--others", "six"], ["--count", "0"]],
 )
 def test_what_cannot_be_drawn_is_said(arguments, tmp_path, capsys):
     assert command.main([*arguments, "--out", str(tmp_path)]) == 2
@@ -166,10 +168,11 @@ def test_the_embedded_set_can_be_named_in_place_of_sign_mnist():
 
 def test_renders_are_learned_from_with_their_boxes(tmp_path):
     pytest.importorskip("vtk")
-    command.main(["--letters", "K", "--others", "open", "--count", "2", "--side", "96", "--out", str(tmp_path)])
+    names = ["--letters", "K", "--forms", "M-down", "--others", "open"]
+    command.main([*names, "--count", "3", "--side", "96", "--out", str(tmp_path)])
     lines = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
     photos = list_photos(tmp_path)
-    assert [photo.letter for photo in photos] == ["K", ""]
+    assert [photo.letter for photo in photos] == ["K", "M", ""]
     for photo, line in zip(photos, lines, strict=True):
         picture, box = open_hand(photo)
         assert picture.size == (96, 96) and np.abs(np.array(box) - line["box"]).max() < 0.1

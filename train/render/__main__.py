@@ -3,13 +3,14 @@
 import argparse
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from train.commands import faults_in_words, run
-from train.render.poses import LETTERS, other_poses
+from train.render.poses import LETTERS, letter_forms, other_poses
 from train.task import UsageError
 
 
@@ -22,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
         "DIR/labels.jsonl with a line for each: file, letter, pose, side, box, 21 keypoints, tone, hand.",
     )
     parser.add_argument("--letters", default="A..Y", help="such as ABC or A..Y (default); none for no letter")
+    parser.add_argument("--forms", default="", metavar="NAMES",
+                        help=f"other forms of letters, by commas, or all: {', '.join(letter_forms())}")  # fmt: skip
     parser.add_argument("--others", default="", metavar="NAMES",
                         help=f"hands that show no letter, by commas, or all: {', '.join(other_poses())}")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
@@ -30,9 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=224, help="of the square pictures, in pixels (default 224)")
     parser.add_argument("--grounds", type=Path, metavar="DIR", help="pictures to set the hands on (default: drawn)")
     options = parser.parse_args(arguments)
-    names = [*letters(options.letters), *others(options.others)]
+    names = [*letters(options.letters), *named(options.forms, letter_forms()), *named(options.others, other_poses())]
     if not names:
-        raise UsageError("nothing to draw: give --letters or --others")
+        raise UsageError("nothing to draw: give --letters, --forms or --others")
     if options.count < 1 or options.side < 32:
         raise UsageError("--count must be at least 1 and --side at least 32")
     _write(names, options)
@@ -54,12 +57,13 @@ def letters(text: str) -> list[str]:
     return chosen
 
 
-def others(text: str) -> list[str]:
-    """The hands that show no letter which a text names: "open,three", "all". Raises UsageError."""
-    chosen = list(other_poses()) if text == "all" else [name for name in text.split(",") if name]
-    wrong = sorted(set(chosen) - set(other_poses()))
+def named(text: str, there: Iterable[str]) -> list[str]:
+    """Those of the hands that are there which a text names: "open,three", "all". Raises UsageError."""
+    there = list(there)
+    chosen = there if text == "all" else [name for name in text.split(",") if name]
+    wrong = sorted(set(chosen) - set(there))
     if wrong:
-        raise UsageError(f"there is no hand {', '.join(wrong)}; there are {', '.join(other_poses())}")
+        raise UsageError(f"there is no hand {', '.join(wrong)}; there are {', '.join(there)}")
     return chosen
 
 

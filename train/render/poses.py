@@ -3,8 +3,8 @@
 They stand in `assets/hand/poses.json`, as a signer's right hand looks to the person opposite. For each digit `bend`
 gives three angles from the palm to the tip, `spread` and `twist` those of the first; `wrist` says how the hand bends
 against the forearm, `points` which way the straight fingers would point, and `palm` which way the palm faces: x right,
-y up, z towards the viewer. J and Z have a `path`: at some times, in seconds, where the hand is, in hand lengths, and
-how it is held.
+y up, z towards the viewer. `forms` are other ways in which some people sign a `letter`. J and Z have a `path`: at some
+times, in seconds, where the hand is, in hand lengths, and how it is held.
 """
 
 import json
@@ -35,9 +35,9 @@ class Pose:
 
 @cache
 def all_poses() -> dict[str, Pose]:
-    """Poses by name: the 24 still letters, J and Z as they begin, and the hands that show no letter."""
-    groups = json.loads(FILE.read_text("utf-8"))
-    return {name: _pose(entry) for key in ("letters", "moving", "others") for name, entry in groups[key].items()}
+    """Poses by name: the still letters, their other forms, J and Z as they begin, and hands that show no letter."""
+    groups, keys = _groups(), ("letters", "forms", "moving", "others")
+    return {name: _pose(entry) for key in keys for name, entry in groups[key].items()}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Place:
 @cache
 def path_of(name: str) -> tuple[Place, ...]:
     """The movement of J or Z; empty for what does not move."""
-    entry = json.loads(FILE.read_text("utf-8"))["moving"].get(name, {})
+    entry = _groups()["moving"].get(name, {})
     return tuple(
         Place(place["time"], np.array(place["at"], float), _pose({**entry, **place})) for place in entry.get("path", ())
     )
@@ -61,7 +61,17 @@ def path_of(name: str) -> tuple[Place, ...]:
 @cache
 def other_poses() -> tuple[str, ...]:
     """Names of the hands that show no letter."""
-    return tuple(json.loads(FILE.read_text("utf-8"))["others"])
+    return tuple(_groups()["others"])
+
+
+@cache
+def letter_forms() -> dict[str, str]:
+    """Names of the other forms in which letters are signed, and the letter of each."""
+    return {name: entry["letter"] for name, entry in _groups()["forms"].items()}
+
+
+def _groups() -> dict[str, dict[str, dict]]:
+    return json.loads(FILE.read_text("utf-8"))
 
 
 def _pose(entry: dict) -> Pose:

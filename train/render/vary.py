@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 from train.data.pictures import PictureError, open_picture
 from train.hands.scenes.no_hands import no_hand
 from train.render.capsules import gaps
-from train.render.poses import LETTERS, Pose, all_poses, turned
+from train.render.poses import LETTERS, Pose, all_poses, letter_forms, turned
 from train.render.scene import Colour, Light, Look, Shot, Stage
 from train.render.skeleton import FINGERS, load
 from train.task import UsageError
@@ -30,7 +30,7 @@ class Render:
     """One picture, and all that is known of it."""
 
     pixels: np.ndarray  # (side, side, 3) uint8
-    pose: str  # a letter, or the name of a hand that shows none
+    pose: str  # a letter, or the name of another form of one, or of a hand that shows none
     box: tuple[float, float, float, float]  # of the hand without its forearm: left, top, right, bottom in pixels
     keypoints: np.ndarray  # (21, 2) in pixels, in hand trackers' order
     tone: float  # 0 the lightest skin, 1 the darkest
@@ -39,7 +39,7 @@ class Render:
     @property
     def letter(self) -> str | None:
         """The letter it shows, or None."""
-        return self.pose if self.pose in LETTERS else None
+        return self.pose if self.pose in LETTERS else letter_forms().get(self.pose)
 
 
 def renders(

@@ -8,7 +8,7 @@ const OPENING = 0.4; // how far the hand relaxes halfway, so that no finger pass
 
 /** Poses by name from the file's groups: { angles, turn (a quaternion x, y, z, w), path }. */
 export function readPoses(groups) {
-  const entries = [groups.letters, groups.moving, groups.others].flatMap((group) => Object.entries(group));
+  const entries = [groups.letters, groups.forms, groups.moving, groups.others].flatMap((group) => Object.entries(group));
   return Object.fromEntries(entries.map(([name, entry]) => [name, {
     angles: { ...Object.fromEntries(FINGERS.map((finger) => [finger, [...entry[finger].bend, entry[finger].spread, entry[finger].twist ?? 0]])),
       wrist: [entry.wrist.bend, entry.wrist.deviation] },
