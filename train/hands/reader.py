@@ -34,6 +34,7 @@ SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
 OTHER_HANDS = -1.0  # added to the score of "a hand that shows none", which is rarer here than in training
 TWO = 0.9  # sureness of both places from which there are two hands
+NAMED = 0.15  # probability, relative to the best letter's, from which a letter is named in doubt: two or three are
 NO_HAND = Message(
     "No hand sign found. Show one hand, all of it in the picture, and not too far away.", code="sign.nohand"
 )
@@ -226,7 +227,7 @@ class SignReader:
             return refused(UNCLEAR, **more)
         note = ""
         if confidence < self.about.unsure_below:
-            maybe = [name for name, p in top[:3] if p >= 0.3 * confidence]
+            maybe = [name for name, p in top[:3] if p >= NAMED * confidence]
             listed = " or ".join([", ".join(maybe[:-1]), maybe[-1]]) if len(maybe) > 1 else maybe[0]
             note = Message(
                 "Not sure, maybe {labels}. Come closer, or use a plainer background.", code="sign.maybe", labels=listed
