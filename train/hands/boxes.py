@@ -17,17 +17,19 @@ def yolo_box(file: Path) -> tuple[int, Box] | None:
     A line is `class x y width height`, x and y the box's middle, all relative to the picture's sides. Raises
     UsageError for any other line.
     """
-    text, listed = file.read_text("utf-8", errors="replace") if file.is_file() else "", []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                kind, (x, y, width, height) = int(line.split()[0]), map(float, line.split()[1:])
-            except ValueError:
-                kind = -1
-            if not 0 <= kind < KINDS:
-                raise UsageError(f"{file}, line {number}: expected a class 0..25 and a box of four numbers")
-            listed.append((kind, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)))
+    lines = file.read_text("utf-8", errors="replace").splitlines() if file.is_file() else []
+    listed = [_object(line.split(), f"{file}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
     return listed[0] if len(listed) == 1 else None
+
+
+def _object(words: list[str], where: str) -> tuple[int, Box]:
+    try:
+        kind, (x, y, width, height) = int(words[0]), map(float, words[1:])
+    except ValueError:
+        kind = -1
+    if not 0 <= kind < KINDS:
+        raise UsageError(f"{where}: expected a class 0..25 and a box of four numbers")
+    return kind, (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
 def in_pixels(box: Box, picture: Image.Image) -> Box:

@@ -58,18 +58,17 @@ def path_of(name: str) -> tuple[Place, ...]:
     )
 
 
-@cache
 def other_poses() -> tuple[str, ...]:
     """Names of the hands that show no letter."""
     return tuple(_groups()["others"])
 
 
-@cache
 def letter_forms() -> dict[str, str]:
     """Names of the other forms in which letters are signed, and the letter of each."""
     return {name: entry["letter"] for name, entry in _groups()["forms"].items()}
 
 
+@cache
 def _groups() -> dict[str, dict[str, dict]]:
     return json.loads(FILE.read_text("utf-8"))
 
