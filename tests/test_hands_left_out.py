@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from train.answer.reading import Reading
 from train.data.images import Images
 from train.fast.machine import Plan
 from train.hands import evaluate
@@ -124,6 +125,17 @@ def test_figures_tell_doubt_from_error_and_from_hands_of_no_letter(tmp_path):
     assert figures["unsure"] == 2 and figures["sure_correct"] == 1 and figures["light"] == 0.5
     assert (figures["named"], figures["in_doubt"]) == (2, 3)
     assert (figures["others"], figures["others_sure"], figures["j_and_z_sure"]) == (2, 1, 1)
+
+
+def test_a_hand_counts_as_found_where_it_is_read_at_a_box_that_overlaps_the_true_one_by_half(tmp_path):
+    picture = Image.new("RGB", (200, 100))
+
+    def one(box, true=(0.0, 0.0, 0.5, 1.0)):
+        return Answered.by(Reading("A", 0.9, box=box), Photo(tmp_path, "A", "ann", true), picture)
+
+    figures = summary([one((0, 0, 100, 100)), one((0, 0, 100, 49)), one(None), one((0, 0, 9, 9), true=None)])
+    assert (figures["boxed"], figures["found"]) == (3, 1)
+    assert "found" not in summary([one((0, 0, 9, 9), true=None)])
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,14 @@ from PIL import Image
 
 from train.answer.reading import Reading
 from train.data.pictures import PictureError, open_picture
-from train.hands.boxes import Box
+from train.hands.boxes import Box, in_pixels, iou
 from train.hands.reader import SignReader
 from train.hands.training.photos import Photo, list_photos
 from train.task import LETTERS
 
 OTHER_HAND = "sign.other"  # the code of the answer "a hand, but none of the 24 letters"
 LETTER = re.compile(r"\b[A-Y]\b")
+FOUND = 0.5  # intersection over union with the true box from which a hand counts as found
 GREY = 3.0  # CIELAB b* up to which a colour is too grey or blue to be skin
 # Individual typology angles, in degrees, from which skin has each name (Del Bino and Bernerd, 2013), lightest first.
 TONES = {"very light": 55, "light": 41, "intermediate": 28, "tan": 10, "brown": -30, "dark": -90}
@@ -35,6 +36,7 @@ class Answered:
     light: float = 0.0  # 0..1, how bright the photo is on average
     box: Box | None = None  # of the hand, in the photo's pixels
     skin: float | None = None  # individual typology angle of the hand, degrees; None where it cannot be told
+    overlap: float | None = None  # of that box with the true one, intersection over union; None where none is known
 
     @classmethod
     def by(cls, reading: Reading, photo: Photo, picture: Image.Image) -> "Answered":
@@ -44,7 +46,17 @@ class Answered:
         skin = skin_angle(picture, reading.box) if reading.box else None
         light = float(np.asarray(picture.convert("L").resize((16, 16))).mean() / 255)
         why = getattr(note, "code", "")
-        return cls(photo, reading.label, reading.confidence, reading.sure, named, why, light, reading.box, skin)
+        true = photo.box and in_pixels(photo.box, picture)
+        overlap = float(iou(reading.box, true)) if reading.box and true else 0.0 if true else None
+        return cls(
+            photo, reading.label, reading.confidence, reading.sure, named, why, light, reading.box, skin, overlap
+        )
+
+
+def _overlap(box: Box | None, photo: Photo, picture: Image.Image) -> float | None:
+    if photo.box is None:
+        return None
+    return float(iou(box, in_pixels(photo.box, picture))) if box else 0.0
 
 
 def read_folder(folder: Path, reader: SignReader) -> list[Answered]:
@@ -100,7 +112,8 @@ def summary(answered: Sequence[Answered]) -> dict:
 
     "no_letter" counts letters taken for hands that show none; "named", of those "in_doubt", how often the right
     letter is among those named. "j_and_z_sure" and "others_sure" count the photos of J and Z, and of hands that show
-    no letter, that got a letter without doubt. "light" and "skin" are medians over the photos.
+    no letter, that got a letter without doubt. Of the photos whose hand's box is known, "boxed", "found" counts those
+    read at a box that overlaps it by FOUND. "light" and "skin" are medians over the photos.
     """
     letters = [one for one in answered if one.photo.letter and one.photo.letter in LETTERS]
     moving = [one for one in answered if one.photo.letter in ("J", "Z")]
@@ -122,6 +135,9 @@ def summary(answered: Sequence[Answered]) -> dict:
         result |= {"j_and_z": len(moving), "j_and_z_sure": sum(one.sure for one in moving)}
     if others:
         result |= {"others": len(others), "others_sure": sum(one.sure for one in others)}
+    overlaps = [one.overlap for one in answered if one.overlap is not None]
+    if overlaps:
+        result |= {"boxed": len(overlaps), "found": sum(overlap >= FOUND for overlap in overlaps)}
     angles = [one.skin for one in answered if one.skin is not None]
     if len(angles) > len(answered) / 2:
         angle = float(np.median(angles))
