@@ -10,11 +10,11 @@ from PIL import Image
 from train.answer.parts import Live
 from train.hands.boxes import iou
 from train.hands.eyes import Eyes
-from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, find, find_many
+from train.hands.finder import CELL, LABELS, VIEW_SIDE, FrozenFinder, View, closer_look, find, find_many
 from train.hands.finder_network import HandFinder, boxes_of, closer_boxes_of
 from train.hands.networks import HandBackbone, HandReader, HandTail
 from train.hands.palm_body import PalmHeads
-from train.hands.palms import SIDE, square_at, strongest
+from train.hands.palms import SIDE, hand_near, square_at, strongest
 from train.hands.scenes.camera import photographed
 from train.hands.scenes.compose import Source, boxed_sources, cut_out_sources, empty_sources, scene, yolo_sources
 from train.hands.scenes.no_hands import KEPT, KINDS, no_hand
@@ -114,8 +114,7 @@ def test_frozen_eyes_see_what_the_network_sees():
 
 @needs_shipped
 def test_a_frozen_finder_finds_what_the_network_finds(shipped):
-    eyes = Eyes(shipped.backbone())
-    frozen = FrozenFinder.of(shipped, lambda pixels: eyes.late(eyes.early(torch.from_numpy(pixels))).numpy())
+    frozen = FrozenFinder.of(shipped, Live(HandReader.of(shipped.backbone(), HandTail()), (3, 192, 192)))
     pictures = [no_hand(np.random.default_rng(seed), 200) for seed in range(3)]
     for one, other in zip(find_many(shipped, pictures), find_many(frozen, pictures), strict=True):
         assert one.score == pytest.approx(other.score, abs=0.02)  # the network may compute in bfloat16
@@ -123,8 +122,7 @@ def test_a_frozen_finder_finds_what_the_network_finds(shipped):
 
 @needs_shipped
 def test_a_frozen_third_look_sees_the_same_landmarks(shipped):
-    eyes = Live(HandReader.of(HandBackbone().load_pretrained(), HandTail()), (3, 192, 192))
-    frozen = FrozenFinder.of(shipped, lambda pixels: eyes("upright", pixels)[0])
+    frozen = FrozenFinder.of(shipped, Live(HandReader.of(shipped.backbone(), HandTail()), (3, 192, 192)))
     pixels = np.random.default_rng(0).random((2, 3, SIDE, SIDE), np.float32)
     for one, other in zip(shipped.third(pixels), frozen.third(pixels), strict=True):
         assert np.allclose(one, other, atol=0.02 * np.abs(other).max())  # the network may compute in bfloat16
@@ -141,6 +139,28 @@ def test_a_palm_is_where_its_anchor_and_the_answer_say():
     cell = 2 * (3 * 24 + 5) + 1  # row 3, column 5: its middle is (44, 28)
     assert logits[0, cell] == 2 and palms[0, cell].tolist() == [35, 11, 55, 41, 44, 38, 44, 18]
     assert palms[0, 2 * 24 * 24 + 6 * 13].tolist() == [24.0] * 8  # row 1, column 1 of the coarse level
+
+
+def test_a_hand_by_its_landmarks_moves_the_box_that_it_lies_in_and_no_other():
+    box, hands = (0.0, 0.0, 100.0, 100.0), [(0.97, (20.0, 0.0, 100.0, 100.0)), (0.99, (60.0, 0.0, 160.0, 100.0))]
+    score, mixed = hand_near(box, hands)
+    assert score == 0.97 and mixed == pytest.approx((14, 0, 100, 100))
+    assert hand_near((300.0, 0.0, 400.0, 100.0), hands) is None and hand_near(box, []) is None
+    assert hand_near(box, [(0.9, hands[0][1])]) is None  # it may as well be a finger
+
+
+def test_where_a_palm_is_known_no_second_look_is_taken():
+    class OnlyLandmarks:
+        least = 0.5
+
+        def second(self, pixels):
+            raise AssertionError("looked a second time")
+
+    place = (2.0, (0.0, 0.0, 100.0, 100.0))
+    score, box = closer_look(OnlyLandmarks(), Image.new("RGB", (200, 200)), place, [(1 / (1 + np.exp(-4)), place[1])])
+    assert score == pytest.approx(1 / (1 + np.exp(-3))) and box == place[1]
+    with pytest.raises(AssertionError, match="second"):
+        closer_look(OnlyLandmarks(), Image.new("RGB", (200, 200)), place, [])
 
 
 def test_overlapping_palms_are_one_and_weak_ones_none():

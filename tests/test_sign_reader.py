@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from train.hands import finder as finder_module
 from train.hands import reader as reader_module
 from train.hands.crop import CROP_SIDE
 from train.hands.finder import Seen
@@ -108,18 +109,18 @@ def test_what_is_no_hand_is_told_so_and_a_letter_in_doubt_names_two(reader):
     assert judged(reader, K=0.97).sure
 
 
-def read_at(monkeypatch, reader, answers):
+def read_at(monkeypatch, reader, answers, scores=(0.95, 0.95)):
     """The place that is chosen where the finder names two, at x = 0 and 300, and these are read; and the note."""
 
     def spot(picture, box, sizes):
         shares = answers[min(round(box[0] / 300), 1)]
         return Spot(box, np.array([shares.get(label, 0.001) for label in reader.about.labels]))
 
-    boxes = [(0.0, 0.0, 100.0, 100.0), (300.0, 0.0, 400.0, 100.0)]
+    places = [(3.0, (0.0, 0.0, 100.0, 100.0)), (2.0, (300.0, 0.0, 400.0, 100.0))]
     monkeypatch.setattr(reader, "spot", spot)
-    seen = Seen([(3.0, boxes[0]), (2.0, boxes[1])], [])
-    monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [seen])
-    monkeypatch.setattr(reader_module, "second_look", lambda finder, photos, places: [(0.95, places[0][1])])
+    monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [Seen(places, [])])
+    monkeypatch.setattr(reader_module, "closer_look", lambda _f, _p, place, _h: (scores[place[1][0] > 0], place[1]))
+    monkeypatch.setattr(reader_module, "hands_at_palms", lambda *_: [])
     chosen, note = reader.place(some_picture(), [(1.0,)])
     return chosen.box[0], getattr(note, "code", "")
 
@@ -128,6 +129,10 @@ def test_of_two_places_the_one_that_reads_as_a_hand_wins(reader, monkeypatch):
     assert read_at(monkeypatch, reader, [{"nothing": 0.9}, {"A": 0.8}]) == (300, "")
     assert read_at(monkeypatch, reader, [{"A": 0.95}, {"nothing": 0.9}]) == (0, "")
     assert read_at(monkeypatch, reader, [{"nothing": 0.9}, {"other": 0.8}]) == (300, "")
+
+
+def test_the_place_that_closely_looks_most_like_a_hand_is_read_first(reader, monkeypatch):
+    assert read_at(monkeypatch, reader, [{"H": 0.8}, {"C": 0.6}], scores=(0.8, 0.95)) == (300, "")
 
 
 def test_two_hands_are_two_places_that_read_as_hands(reader, monkeypatch):
@@ -145,8 +150,8 @@ def read_beside_a_palm(monkeypatch, reader, score, here, there, a_hand=1.0):
     seen = Seen([(3.0, (0.0, 0.0, 100.0, 100.0))], [(0.9, np.zeros(8))])
     monkeypatch.setattr(reader, "spot", spot)
     monkeypatch.setattr(reader_module, "first_look", lambda finder, photos: [seen])
-    monkeypatch.setattr(reader_module, "second_look", lambda finder, photos, places: [(score, places[0][1])])
-    monkeypatch.setattr(reader_module, "third_look", lambda *_: (a_hand, (300.0, 0.0, 400.0, 100.0)))
+    monkeypatch.setattr(reader_module, "closer_look", lambda finder, photo, place, _: (score, place[1]))
+    monkeypatch.setattr(finder_module, "third_look", lambda *_: (a_hand, (300.0, 0.0, 400.0, 100.0)))
     chosen, _ = reader.place(some_picture(), [(1.0,)])
     return chosen and chosen.box[0]
 
@@ -158,6 +163,7 @@ def test_a_hand_at_a_palm_is_read_where_the_finder_saw_none_or_leaves_doubt(read
 
 def test_a_palm_changes_nothing_where_the_reader_is_sure_or_no_hand_is_there(reader, monkeypatch):
     assert read_beside_a_palm(monkeypatch, reader, 0.95, {"B": 0.7}, {"A": 0.8}) == 0
+    assert read_beside_a_palm(monkeypatch, reader, 0.95, {"B": 0.5}, {"A": 0.8}, a_hand=0.6) == 0  # rather a finger
     assert read_beside_a_palm(monkeypatch, reader, 0.1, {}, {"A": 0.8}, a_hand=0.4) is None
     assert read_beside_a_palm(monkeypatch, reader, 0.1, {}, {"A": 0.4}) is None
 

@@ -2,12 +2,12 @@
 
 Both looks are taken by networks that have seen a great many hands elsewhere, MediaPipe's palm detector and hand
 landmark model, with their weights kept as they are. What they should answer is learned here, from our photos: where
-the whole hand is, fingers included, and whether there is one. Where that leaves doubt, their own answers are asked,
-too: palms and landmarks (train/hands/palms.py).
+the whole hand is, fingers included, and whether there is one. Where they name a palm themselves, the landmarks of its
+hand say more exactly how far it reaches (train/hands/palms.py), and no closer look is needed.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,7 +17,7 @@ from PIL import Image
 from train.answer.frozen import Frozen, Network
 from train.hands.boxes import Box, iou
 from train.hands.crop import as_input
-from train.hands.palms import box_around, square_at, strongest
+from train.hands.palms import box_around, hand_near, square_at, strongest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
 VIEW_SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of that square, each way, for each answer of the first look
 Place = tuple[float, Box]  # where a hand may be: the first look's logit and box
+Hand = tuple[float, Box]  # how surely there is one, 0..1, and its box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
 CLOSER = 2.0  # side of the square that the second look sees, relative to the first look's box
 OVERLAP = 0.3  # intersection over union from which boxes are taken for one hand
 FIRST = 0.25  # the first look's share in the final box; without it, one more box in fifty is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
 PALM = 0.1  # probability from which a palm is looked at
+A_HAND = 0.5  # how surely its landmarks must be a hand's: MediaPipe's own limit
 
 
 class Finder(Protocol):
@@ -52,25 +54,26 @@ class Finder(Protocol):
 
 
 class FrozenFinder:
-    """A finder without torch. Its further looks go through `eyes`, the backbone that it shares with the reader."""
+    """A finder without torch. Its further looks go through the backbone that it shares with the photo network."""
 
-    def __init__(self, network: Network, eyes: Callable[[np.ndarray], np.ndarray]):
-        self.network, self.eyes, self.least = network, eyes, float(network.weight("least"))
+    def __init__(self, network: Network, photo_network: Network):
+        self.network, self.photo_network, self.least = network, photo_network, float(network.weight("least"))
 
     @classmethod
-    def of(cls, finder: "nn.Module", eyes: Callable[[np.ndarray], np.ndarray]) -> "FrozenFinder":
+    def of(cls, finder: "nn.Module", photo_network: Network) -> "FrozenFinder":
         """The frozen form of a train.hands.finder_network.HandFinder that is in memory."""
         weights = {name: weight.detach().cpu().numpy() for name, weight in finder.state_dict().items()}
-        return cls(Frozen("hand-finder", weights), eyes)
+        return cls(Frozen("hand-finder", weights), photo_network)
 
     def first(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
         return self.network("first", pixels)
 
     def second(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-        return self.network("second", self.eyes(pixels))
+        (last,) = self.photo_network("late", *self.photo_network("early", pixels))
+        return self.network("second", last)
 
     def third(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
-        return self.network("third", self.eyes(pixels))
+        return self.network("third", *self.photo_network("upright", pixels))
 
 
 @dataclass(frozen=True)
@@ -135,63 +138,74 @@ def find(finder: Finder, picture: Image.Image | np.ndarray) -> Found:
 
 
 def find_many(finder: Finder, pictures: Sequence[Image.Image | np.ndarray]) -> list[Found]:
-    """The hand in each picture, in two looks: at the whole, then at what is around the best box."""
+    """The hand in each picture: a look at the whole, then a closer one at the best place."""
     photos = [p if isinstance(p, Image.Image) else Image.fromarray(p) for p in pictures]
     photos = [photo if photo.mode == "RGB" else photo.convert("RGB") for photo in photos]
-    if not photos:
-        return []
-    hands = [seen.hands for seen in first_look(finder, photos)]
-    best = second_look(finder, photos, [places[0] for places in hands])
-    least = float(finder.least)
-    found = []
-    for photo, places, (score, box) in zip(photos, hands, best, strict=True):
-        others = []
-        if score >= least:  # a second hand, which is rare, is looked at as closely as the first
-            for place in places[1:]:
-                if place[0] > MAYBE and not _touch(place[1], box):
-                    again, other = second_look(finder, [photo], [place])[0]
-                    if again >= least and not _touch(other, box):
-                        others.append(other)
-        found.append(Found(box if score >= least else None, score, tuple(others)))
-    return found
+    seen = first_look(finder, photos) if photos else []
+    return [_found(finder, photo, one) for photo, one in zip(photos, seen, strict=True)]
+
+
+def _found(finder: Finder, photo: Image.Image, seen: Seen) -> Found:
+    at_palms, least = hands_at_palms(finder, photo, seen), float(finder.least)
+    score, box = closer_look(finder, photo, seen.hands[0], at_palms)
+    if score < least:
+        return Found(None, score)
+    others = []
+    for place in seen.hands[1:]:  # a second hand, which is rare, is looked at as closely as the first
+        if place[0] > MAYBE and not _touch(place[1], box):
+            again, other = closer_look(finder, photo, place, at_palms)
+            if again >= least and not _touch(other, box):
+                others.append(other)
+    return Found(box, score, tuple(others))
 
 
 def first_look(finder: Finder, photos: Sequence[Image.Image]) -> list[Seen]:
     """For each photo the places most like a hand, and palms."""
     views = [whole_view(photo) for photo in photos]
+    pixels = np.stack([view.of(photo) for photo, view in zip(photos, views, strict=True)])
     seen = []
-    for view, logits, boxes, *palms in zip(views, *finder.first(_pixels(photos, views)), strict=True):
+    for view, logits, boxes, *palms in zip(views, *finder.first(as_input(pixels)), strict=True):
         palms = [(share, np.array(view.out(palm))) for share, palm in strongest(*palms, PALM)]
         seen.append(Seen(_apart(logits, boxes, view), palms))
     return seen
 
 
-def second_look(finder: Finder, photos: Sequence[Image.Image], places: Sequence[Place]) -> list[tuple[float, Box]]:
-    """For one place in each photo: how surely there is a hand, 0..1, and its box. The first look counts in both."""
-    views = [closer_view(photo, box) for photo, (_, box) in zip(photos, places, strict=True)]
-    logits, boxes = finder.second(_pixels(photos, views))
-    judged = []
-    for (logit, before), again, seen, view in zip(places, logits.tolist(), boxes.tolist(), views, strict=True):
-        box = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(before, view.out(seen), strict=True))
-        judged.append((_share((logit + again) / 2), box))
-    return judged
+def closer_look(finder: Finder, photo: Image.Image, place: Place, at_palms: Sequence[Hand]) -> Hand:
+    """The hand at a place: by the landmarks of a hand at a palm that is there, otherwise by a second look."""
+    logit, box = place
+    near = hand_near(box, at_palms)
+    score, found = near or second_look(finder, photo, box)
+    return _share((logit + _logit(score)) / 2), found
 
 
-def third_look(finder: Finder, photo: Image.Image, palm: np.ndarray) -> tuple[float, Box]:
-    """For a palm (8,) in a photo how surely it is a hand's, 0..1, and the box around the hand's landmarks."""
+def second_look(finder: Finder, photo: Image.Image, box: Box) -> Hand:
+    """What is in the middle of a closer view: how surely it is a hand, and its box, in which the first one counts."""
+    view = closer_view(photo, box)
+    logits, boxes = finder.second(as_input(view.of(photo)[None]))
+    found = tuple(FIRST * old + (1 - FIRST) * new for old, new in zip(box, view.out(boxes[0].tolist()), strict=True))
+    return _share(float(logits[0])), found
+
+
+def hands_at_palms(finder: Finder, photo: Image.Image, seen: Seen) -> list[Hand]:
+    """The hands at palms that the first look names, with boxes around their landmarks."""
+    hands = [third_look(finder, photo, palm) for _, palm in seen.palms]
+    return [hand for hand in hands if hand[0] >= A_HAND]
+
+
+def third_look(finder: Finder, photo: Image.Image, palm: np.ndarray) -> Hand:
+    """For a palm (8,) in a photo how surely it is a hand's, and the box around the hand's landmarks."""
     square = square_at(palm)
     logits, landmarks = finder.third(as_input(square.of(photo)[None]))
     return _share(float(logits[0])), box_around(square.out(landmarks[0]))
 
 
+def _logit(share: float) -> float:
+    return math.log(share / (1 - share))
+
+
 def _share(logit: float) -> float:
-    """The probability, 0..1, of a logit."""
-    return 1 / (1 + math.exp(-logit))
-
-
-def _pixels(photos: Sequence[Image.Image], views: Sequence[View]) -> np.ndarray:
-    seen = np.stack([view.of(photo) for photo, view in zip(photos, views, strict=True)])
-    return as_input(seen)
+    """The probability of a logit; never quite 0 or 1, as half precision may put it far out."""
+    return 1 / (1 + math.exp(-min(max(logit, -30), 30)))
 
 
 def _apart(logits: np.ndarray, boxes: np.ndarray, view: View, most: int = 3) -> list[Place]:

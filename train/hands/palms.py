@@ -1,10 +1,11 @@
-"""The hand at a palm: MediaPipe's own way, for pictures in which the finder's first look leaves doubt.
+"""The hand at a palm: MediaPipe's own way to a hand, which says more exactly where it ends.
 
 Its detector names palms, which a face behind them or a bent wrist hides less than the fingers; its landmark model then
 says where the fingers are (Zhang et al., "MediaPipe Hands", 2020). Both have seen far more people than our photos show.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ LANDMARKS = 21  # of a hand: its wrist, and four of each finger
 SIDE = 224  # pixels of the square that the landmark model was trained on; on smaller ones it misplaces fingers
 LARGER, UP = 2.6, 0.5  # MediaPipe's: the square's side in palms, and its shift towards the fingers
 SAME = 0.3  # overlap from which two boxes are of one palm; MediaPipe's, too
+SURELY = 0.95  # how surely landmarks must be a hand's so that its box counts; with less, other boxes are better
+NEAR = 0.2  # overlap of a hand's landmarks with another box from which both are of one hand
+BY_LANDMARKS = 0.7  # their share in the box of that hand: 0.6 to 0.8 are as good, and 1 is worse
 MARGIN = 0.08  # landmarks lie within the fingers: so much of the longer side is added around them
 
 
@@ -80,3 +84,13 @@ def box_around(points: np.ndarray) -> Box:
     low, high = points.min(0), points.max(0)
     margin = MARGIN * float((high - low).max())
     return (*(low - margin).tolist(), *(high + margin).tolist())
+
+
+def hand_near(box: Box, hands: Sequence[tuple[float, Box]]) -> tuple[float, Box] | None:
+    """Of sure hands with boxes by their landmarks the one that lies in another box, in which both count; or None."""
+    sure = [hand for hand in hands if hand[0] >= SURELY]
+    score, found = max(sure, key=lambda hand: iou(hand[1], box), default=(0.0, box))
+    if not sure or iou(found, box) < NEAR:
+        return None
+    mixed = [(1 - BY_LANDMARKS) * old + BY_LANDMARKS * new for old, new in zip(box, found, strict=True)]
+    return score, tuple(mixed)

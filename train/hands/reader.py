@@ -13,7 +13,7 @@ from train.answer.reading import Reading, ranked, refused, softmax
 from train.data.pictures import on_ground, open_picture
 from train.hands.boxes import Box, iou
 from train.hands.crop import CONTEXT, CROP_SIDE, LONGEST, as_input, box_without_finder, crop
-from train.hands.finder import MAYBE, Finder, FrozenFinder, Seen, first_look, second_look, third_look
+from train.hands.finder import MAYBE, Finder, FrozenFinder, Hand, Seen, closer_look, first_look, hands_at_palms
 from train.hands.places import APART, parts
 from train.learn.metadata import FOLDER, Metadata, check_scores, default_path
 from train.task import LETTERS, Message
@@ -29,7 +29,6 @@ PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
 DOUBTFUL = 0.5  # sureness under which other places are looked at
 AGAIN = 0.6  # sureness under which hands at palms are looked at, too; with 0.5 and 0.7 as many are read right
-A_HAND = 0.5  # how surely its landmarks must be a hand's: MediaPipe's own limit
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
 OTHER_HANDS = -1.0  # added to the score of "a hand that shows none", which is rarer here than in training
@@ -64,14 +63,14 @@ class SignReader:
         file = path or default_path("asl", "photos")
         self._use(*opened(file, "asl"))
         check_scores(self.scores(np.zeros((1, CROP_SIDE, CROP_SIDE, 3), np.uint8)), self.about, file)
-        self.finder: Finder = FrozenFinder(opened(finder or FOLDER / "hand-finder.safetensors", "asl")[0], self.look)
+        self.finder: Finder = FrozenFinder(opened(finder or FOLDER / "hand-finder.safetensors", "asl")[0], self.network)
 
     @classmethod
     def of(cls, model: "HandReader", about: Metadata, finder: "HandFinder") -> "SignReader":
         """A reader of networks that torch has in memory."""
         reader = cls.__new__(cls)
         reader._use(frozen(model, about), about)
-        reader.finder = FrozenFinder.of(finder, reader.look)
+        reader.finder = FrozenFinder.of(finder, reader.network)
         return reader
 
     def _use(self, network: Network, about: Metadata) -> None:
@@ -124,31 +123,24 @@ class SignReader:
         shows none, is the sign.
         """
         seen = first_look(self.finder, [picture])[0]
-        here, note = self._found(picture, seen, sizes)
+        at_palms = hands_at_palms(self.finder, picture, seen)
+        here, note = self._found(picture, seen, at_palms, sizes)
         if not note and (here is None or self.sureness(here) < AGAIN):
-            spots = [self.spot(picture, box, sizes) for box in self._at_palms(picture, seen)]
-            if here is None:
-                spots = [spot for spot in spots if self.sureness(spot) >= DOUBTFUL]
-            here = max([*spots, *([here] if here else [])], key=self.sureness, default=None)
+            here = self._again(picture, here, at_palms, sizes)
         return here, note
 
-    def _at_palms(self, picture: Image.Image, seen: Seen) -> list[Box]:
-        """Boxes around the hands whose palms the first look names."""
-        looks = [third_look(self.finder, picture, palm) for _, palm in seen.palms]
-        return [box for score, box in looks if score >= A_HAND]
-
     def _found(
-        self, picture: Image.Image, seen: Seen, sizes: Sequence[Sequence[float]]
+        self, picture: Image.Image, seen: Seen, at_palms: Sequence[Hand], sizes: Sequence[Sequence[float]]
     ) -> tuple[Spot | None, Message | str]:
         """The same by what the finder has learned of whole hands."""
         first, *others = seen.hands
         places = [first, *(place for place in others if place[0] > MAYBE)]
-        found = [second_look(self.finder, [picture], [place])[0] for place in places]
-        if max(score for score, _ in found) < PERHAPS:
+        found = [closer_look(self.finder, picture, place, at_palms) for place in places]
+        (best, box), *others = sorted(found, key=lambda hand: -hand[0])
+        if best < PERHAPS:
             return None, ""
-        box = found[0][1]
         here = self.spot(picture, box, sizes)
-        apart = [other for score, other in found[1:] if score >= ASKED and iou(other, box) < APART]
+        apart = [other for score, other in others if score >= ASKED and iou(other, box) < APART]
         elsewhere = [self.spot(picture, other, sizes[:1]) for other in apart]
         if elsewhere and min(self.sureness(here), max(map(self.sureness, elsewhere))) >= TWO:
             return here, TWO_HANDS
@@ -156,8 +148,16 @@ class SignReader:
             doubtful = [*parts(box), box_without_finder(picture)]
             elsewhere += [self.spot(picture, other, [VIEWS[:1]]) for other in doubtful]
             here = max([here, *elsewhere], key=self.sureness)
-        doubted = max(score for score, _ in found) < self.finder.least
-        return (None if doubted and self.sureness(here) < BELIEVED else here), ""
+        return (None if best < self.finder.least and self.sureness(here) < BELIEVED else here), ""
+
+    def _again(
+        self, picture: Image.Image, here: Spot | None, at_palms: Sequence[Hand], sizes: Sequence[Sequence[float]]
+    ) -> Spot | None:
+        """The surest of a doubtful spot and those at palms; a palm counts as much as its landmarks are a hand's."""
+        spots = [(score, self.spot(picture, box, sizes)) for score, box in at_palms]
+        if here is None:
+            return max((s for _, s in spots if self.sureness(s) >= DOUBTFUL), key=self.sureness, default=None)
+        return max([(1.0, here), *spots], key=lambda one: one[0] * self.sureness(one[1]))[1]
 
     def spot(self, picture: Image.Image, box: Box, sizes: Sequence[Sequence[float]]) -> Spot:
         """What is read at a box, by the surest of the groups of sizes; of one group's views the mean counts.
@@ -179,15 +179,6 @@ class SignReader:
         """How surely there is a sign, 0..1: the probability of a letter, or of a hand that shows none."""
         other = spot.shares[self.other] if self.other is not None else 0.0
         return float(max(spot.shares[self.letters].max(), other))
-
-    def look(self, pixels: np.ndarray) -> np.ndarray:
-        """For the finder, what the backbone as it was makes of crops (N, 3, 192, 192) in 0..1: (N, 1152, 6, 6).
-
-        Of upright hands (N, 3, 224, 224): (N, 1152, 7, 7).
-        """
-        if pixels.shape[-1] == CROP_SIDE:
-            return self.network("late", *self.network("early", pixels))[0]
-        return self.network("upright", pixels)[0]
 
     def scores(self, crops: np.ndarray) -> np.ndarray:
         """The network's scores (N, answers) for crops (N, 192, 192, 3) uint8: means of each and its mirror image."""
