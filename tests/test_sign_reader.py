@@ -9,9 +9,9 @@ from PIL import Image
 
 from train.hands import finder as finder_module
 from train.hands import reader as reader_module
-from train.hands.crop import CROP_SIDE
+from train.hands.crop import CONTEXT, CROP_SIDE
 from train.hands.finder import Seen
-from train.hands.reader import SignReader, Spot
+from train.hands.reader import AT_FIRST, NEARER, VIEWS, SignReader, Spot
 from train.hands.scenes.no_hands import no_hand
 from train.hands.training.photos import list_photos
 from train.learn import checkpoint
@@ -72,17 +72,18 @@ def test_the_pictures_handed_in_stay_as_they_are(reader):
     assert picture.size == (2000, 2000)
 
 
-def test_it_looks_at_three_sizes_and_their_mirror_images_and_a_quick_look_at_one(reader, monkeypatch):
+def test_what_is_in_doubt_is_looked_at_in_three_sizes_and_by_a_quick_look_in_one(reader, monkeypatch):
     seen, scores = [], reader.scores
     monkeypatch.setattr(reader, "scores", lambda crops: seen.append(crops) or scores(crops))
     full = reader.read(some_picture(), box=(100, 100, 200, 220))
     quick = reader.read(some_picture(), box=(100, 100, 200, 220), quick=True)
-    three, one = seen
-    assert three.shape == (3, CROP_SIDE, CROP_SIDE, 3) and one.shape == (1, CROP_SIDE, CROP_SIDE, 3)
+    first, more, one = seen
+    assert len(first) == len(one) == 1 and len(more) == 2
+    assert first.shape[1:] == more.shape[1:] == one.shape[1:] == (CROP_SIDE, CROP_SIDE, 3)
     assert (quick.seen == full.seen).all() and full.heat is not None and quick.heat is None
-    inner = np.asarray(Image.fromarray(three[0]).resize((CROP_SIDE, CROP_SIDE), box=(14.4, 14.4, 177.6, 177.6)))
-    assert np.abs(inner.astype(int) - three[1]).mean() < 8, "the second view is the first's middle"
-    assert (one[0] == three[0]).all() and (one[0] == full.seen).all()
+    inner = np.asarray(Image.fromarray(first[0]).resize((CROP_SIDE, CROP_SIDE), box=(14.4, 14.4, 177.6, 177.6)))
+    assert np.abs(inner.astype(int) - more[0]).mean() < 8, "the second view is the first's middle"
+    assert (one[0] == first[0]).all() and (one[0] == full.seen).all()
 
 
 def test_a_hand_and_its_mirror_image_are_read_alike(reader):
@@ -129,6 +130,31 @@ def test_of_two_places_the_one_that_reads_as_a_hand_wins(reader, monkeypatch):
     assert read_at(monkeypatch, reader, [{"nothing": 0.9}, {"A": 0.8}]) == (300, "")
     assert read_at(monkeypatch, reader, [{"A": 0.95}, {"nothing": 0.9}]) == (0, "")
     assert read_at(monkeypatch, reader, [{"nothing": 0.9}, {"other": 0.8}]) == (300, "")
+
+
+def looked_at(monkeypatch, reader, by_size):
+    """The sizes that are looked at, and what is read, where a crop of each size is read with these scores."""
+    seen = []
+
+    def scores(crops):
+        sizes = [round(float(each[0, 0, 0]) / 100, 2) for each in crops]
+        seen.extend(sizes)
+        return np.array([[by_size[size].get(label, 0.0) for label in reader.about.labels] for size in sizes])
+
+    def crop(picture, box, context):
+        return np.full((4, 4, 3), 100 * context / CONTEXT)
+
+    monkeypatch.setattr(reader_module, "crop", crop)
+    monkeypatch.setattr(reader, "scores", scores)
+    spot = reader.spot(some_picture(), (0, 0, 9, 9), [AT_FIRST, VIEWS, NEARER])
+    return seen, reader.about.labels[int(spot.shares.argmax())]
+
+
+def test_one_look_is_enough_where_it_settles_the_letter_and_else_counts_among_the_others(reader, monkeypatch):
+    others = {0.85: {"V": 20}, 1.18: {"V": 20}, 0.72: {"V": 20}}
+    assert looked_at(monkeypatch, reader, {1.0: {"K": 20}} | others) == ([1.0], "K")
+    sizes, letter = looked_at(monkeypatch, reader, {1.0: {"K": 3}} | others)
+    assert sizes == [1.0, 0.85, 1.18] and letter == "V"
 
 
 def test_the_place_that_closely_looks_most_like_a_hand_is_read_first(reader, monkeypatch):

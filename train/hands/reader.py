@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from train.hands.finder_network import HandFinder
     from train.hands.networks import HandReader
 
-VIEWS = (1.0, 0.85, 1.18)  # sizes of the square that is looked at, relative to the crop that is shown
+# Sizes of the square that is looked at, relative to the crop that is shown:
+AT_FIRST = (1.0,)  # as good as VIEWS where it is sure
+VIEWS = (1.0, 0.85, 1.18)
 NEARER = (0.85, 0.72)  # a group of its own: the finder's box is too wide for some small hands
 # Chosen on photos of people who were left out of training, read with each of several values:
 PERHAPS = 0.6  # the finder's score under which the reader is not asked
@@ -103,11 +105,11 @@ class SignReader:
         return readings
 
     def _read(self, picture: Image.Image, box: Box | None, quick: bool, heat: bool) -> Reading:
-        sizes = VIEWS[:1] if quick else VIEWS
+        sizes = [AT_FIRST] if quick else [AT_FIRST, VIEWS]
         if box is not None:
-            spot, note = self.spot(picture, box, [sizes]), ""
+            spot, note = self.spot(picture, box, sizes), ""
         else:
-            spot, note = self.place(picture, [sizes, NEARER[-1:] if quick else NEARER])
+            spot, note = self.place(picture, [*sizes, NEARER[-1:] if quick else NEARER])
         if spot is None:
             return refused(NO_HAND)
         seen = crop(picture, spot.box)
@@ -146,7 +148,7 @@ class SignReader:
             return here, TWO_HANDS
         if self.sureness(here) < DOUBTFUL:
             doubtful = [*parts(box), box_without_finder(picture)]
-            elsewhere += [self.spot(picture, other, [VIEWS[:1]]) for other in doubtful]
+            elsewhere += [self.spot(picture, other, [AT_FIRST]) for other in doubtful]
             here = max([here, *elsewhere], key=self.sureness)
         return (None if best < self.finder.least and self.sureness(here) < BELIEVED else here), ""
 
@@ -162,18 +164,20 @@ class SignReader:
     def spot(self, picture: Image.Image, box: Box, sizes: Sequence[Sequence[float]]) -> Spot:
         """What is read at a box, by the surest of the groups of sizes; of one group's views the mean counts.
 
-        Once one of them is settled the next are not looked at.
+        Once one of them is settled the next are not looked at. A group that a later one contains counts only where it
+        is settled.
         """
         scores: dict[float, np.ndarray] = {}
-        spots = []
-        for group in sizes:
+        spots: dict[tuple[float, ...], Spot] = {}
+        for group in map(tuple, sizes):
             new = [size for size in group if size not in scores]
             scores |= zip(new, self.scores(np.stack([crop(picture, box, CONTEXT * s) for s in new])), strict=True)
             mean = np.mean([scores[size] for size in group], axis=0)
-            spots.append(Spot(box, self.shares(mean[None])[0]))
-            if self.sureness(spots[-1]) >= SETTLED:
+            spots = {before: spot for before, spot in spots.items() if not set(before) <= set(group)}
+            spots[group] = Spot(box, self.shares(mean[None])[0])
+            if self.sureness(spots[group]) >= SETTLED:
                 break
-        return max(spots, key=self.sureness)
+        return max(spots.values(), key=self.sureness)
 
     def sureness(self, spot: Spot) -> float:
         """How surely there is a sign, 0..1: the probability of a letter, or of a hand that shows none."""

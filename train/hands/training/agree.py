@@ -18,7 +18,7 @@ from train.commands import faults_in_words, run
 from train.data.pictures import PictureError
 from train.hands.boxes import Box, in_pixels
 from train.hands.crop import as_input, crop
-from train.hands.finder import FrozenFinder, closer_look, first_look, hands_at_palms
+from train.hands.finder import FrozenFinder, closer_look, first_look
 from train.hands.finder_network import HandFinder, shipped_finder
 from train.hands.networks import HandReader
 from train.hands.places import parts, resized
@@ -48,13 +48,12 @@ class Agreement:
 
     def __call__(self, photo: Photo, picture: Image.Image) -> Box | None:
         """The hand's box in the picture's pixels; None where the letter is none of the 24 and no hand is found."""
-        seen = first_look(self.finder, [picture])[0]
-        at_palms = hands_at_palms(self.finder, picture, seen)
-        score, box = closer_look(self.finder, picture, seen.hands[0], at_palms)
+        places = first_look(self.finder, [picture])[0].hands
+        # without palms: boxes by landmarks are closer, and networks that learned from them read no better
+        score, box = closer_look(self.finder, picture, places[0], at_palms=[])
         if photo.letter not in self.about.labels:
             return box if score >= self.finder.least else None
-        others = [other for _, other in [*seen.hands[1:], *at_palms]]
-        steps = ([box], [resized(box, 0.75)], [resized(box, 0.6), *parts(box), *others])
+        steps = ([box], [resized(box, 0.75)], [resized(box, 0.6), *parts(box), *(other for _, other in places[1:])])
         best, surest = box, LEAST
         for boxes in steps:
             shares = self._shares(picture, boxes, photo.letter)
