@@ -32,6 +32,11 @@ def shipped() -> HandFinder:
 
 
 @pytest.fixture
+def frozen(shipped) -> FrozenFinder:
+    return FrozenFinder.of(shipped, Live(HandReader.of(shipped.backbone(), HandTail()), (3, 192, 192)))
+
+
+@pytest.fixture
 def blob(tmp_path) -> Source:
     """A red ellipse on blue, standing for a hand: its box is known exactly."""
     y, x = np.mgrid[0:200, 0:300]
@@ -113,16 +118,14 @@ def test_frozen_eyes_see_what_the_network_sees():
 
 
 @needs_shipped
-def test_a_frozen_finder_finds_what_the_network_finds(shipped):
-    frozen = FrozenFinder.of(shipped, Live(HandReader.of(shipped.backbone(), HandTail()), (3, 192, 192)))
+def test_a_frozen_finder_finds_what_the_network_finds(shipped, frozen):
     pictures = [no_hand(np.random.default_rng(seed), 200) for seed in range(3)]
     for one, other in zip(find_many(shipped, pictures), find_many(frozen, pictures), strict=True):
         assert one.score == pytest.approx(other.score, abs=0.02)  # the network may compute in bfloat16
 
 
 @needs_shipped
-def test_a_frozen_third_look_sees_the_same_landmarks(shipped):
-    frozen = FrozenFinder.of(shipped, Live(HandReader.of(shipped.backbone(), HandTail()), (3, 192, 192)))
+def test_a_frozen_third_look_sees_the_same_landmarks(shipped, frozen):
     pixels = np.random.default_rng(0).random((2, 3, SIDE, SIDE), np.float32)
     for one, other in zip(shipped.third(pixels), frozen.third(pixels), strict=True):
         assert np.allclose(one, other, atol=0.02 * np.abs(other).max())  # the network may compute in bfloat16

@@ -17,7 +17,7 @@ from PIL import Image
 from train.answer.frozen import Frozen, Network
 from train.hands.boxes import Box, iou
 from train.hands.crop import as_input
-from train.hands.palms import box_around, hand_near, square_at, strongest
+from train.hands.palms import Hand, box_around, hand_near, square_at, strongest
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 VIEW_SIDE = 192  # pixels of the square that the networks see
 CELL = 16  # pixels of that square, each way, for each answer of the first look
 Place = tuple[float, Box]  # where a hand may be: the first look's logit and box
-Hand = tuple[float, Box]  # how surely there is one, 0..1, and its box
 LABELS = ("hand", "left", "top", "right", "bottom")  # the channels of the answer
 CLOSER = 2.0  # side of the square that the second look sees, relative to the first look's box
 OVERLAP = 0.3  # intersection over union from which boxes are taken for one hand
-FIRST = 0.25  # the first look's share in the final box; without it, one more box in fifty is badly off
+FIRST = 0.25  # the first look's share in the second's box; without it, one more box in fifty is badly off
 MAYBE = 0.0  # logit from which a further place is looked at closely
 PALM = 0.1  # probability from which a palm is looked at
 A_HAND = 0.5  # how surely its landmarks must be a hand's: MediaPipe's own limit

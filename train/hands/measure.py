@@ -46,8 +46,7 @@ class Answered:
         skin = skin_angle(picture, reading.box) if reading.box else None
         light = float(np.asarray(picture.convert("L").resize((16, 16))).mean() / 255)
         why = getattr(note, "code", "")
-        true = photo.box and in_pixels(photo.box, picture)
-        overlap = float(iou(reading.box, true)) if reading.box and true else 0.0 if true else None
+        overlap = _overlap(reading.box, photo, picture)
         return cls(
             photo, reading.label, reading.confidence, reading.sure, named, why, light, reading.box, skin, overlap
         )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from train.hands.boxes import Box, iou
 
+Hand = tuple[float, Box]  # how surely there is one, 0..1, and its box
 LANDMARKS = 21  # of a hand: its wrist, and four of each finger
 SIDE = 224  # pixels of the square that the landmark model was trained on; on smaller ones it misplaces fingers
 LARGER, UP = 2.6, 0.5  # MediaPipe's: the square's side in palms, and its shift towards the fingers
@@ -86,11 +87,10 @@ def box_around(points: np.ndarray) -> Box:
     return (*(low - margin).tolist(), *(high + margin).tolist())
 
 
-def hand_near(box: Box, hands: Sequence[tuple[float, Box]]) -> tuple[float, Box] | None:
+def hand_near(box: Box, hands: Sequence[Hand]) -> Hand | None:
     """Of sure hands with boxes by their landmarks the one that lies in another box, in which both count; or None."""
-    sure = [hand for hand in hands if hand[0] >= SURELY]
-    score, found = max(sure, key=lambda hand: iou(hand[1], box), default=(0.0, box))
-    if not sure or iou(found, box) < NEAR:
+    near = [hand for hand in hands if hand[0] >= SURELY and iou(hand[1], box) >= NEAR]
+    if not near:
         return None
-    mixed = [(1 - BY_LANDMARKS) * old + BY_LANDMARKS * new for old, new in zip(box, found, strict=True)]
-    return score, tuple(mixed)
+    score, found = max(near, key=lambda hand: iou(hand[1], box))
+    return score, tuple((1 - BY_LANDMARKS) * old + BY_LANDMARKS * new for old, new in zip(box, found, strict=True))

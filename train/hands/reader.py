@@ -13,7 +13,8 @@ from train.answer.reading import Reading, ranked, refused, softmax
 from train.data.pictures import on_ground, open_picture
 from train.hands.boxes import Box, iou
 from train.hands.crop import CONTEXT, CROP_SIDE, LONGEST, as_input, box_without_finder, crop
-from train.hands.finder import MAYBE, Finder, FrozenFinder, Hand, Seen, closer_look, first_look, hands_at_palms
+from train.hands.finder import MAYBE, Finder, FrozenFinder, Seen, closer_look, first_look, hands_at_palms
+from train.hands.palms import Hand
 from train.hands.places import APART, parts
 from train.learn.metadata import FOLDER, Metadata, check_scores, default_path
 from train.task import LETTERS, Message
@@ -30,7 +31,7 @@ NEARER = (0.85, 0.72)  # a group of its own: the finder's box is too wide for so
 PERHAPS = 0.6  # the finder's score under which the reader is not asked
 ASKED = 0.5  # the finder's score from which a further place in the picture is shown to the reader
 DOUBTFUL = 0.5  # sureness under which other places are looked at
-AGAIN = 0.6  # sureness under which hands at palms are looked at, too; with 0.5 and 0.7 as many are read right
+AGAIN = 0.6  # sureness under which hands at palms are read, too; with 0.5 and 0.7 as many are read right
 SETTLED = 0.95  # sureness from which no nearer look is taken
 BELIEVED = 0.7  # sureness from which the reader is believed though the finder doubts that there is a hand
 OTHER_HANDS = -1.0  # added to the score of "a hand that shows none", which is rarer here than in training
@@ -135,15 +136,14 @@ class SignReader:
         self, picture: Image.Image, seen: Seen, at_palms: Sequence[Hand], sizes: Sequence[Sequence[float]]
     ) -> tuple[Spot | None, Message | str]:
         """The same by what the finder has learned of whole hands."""
-        first, *others = seen.hands
-        places = [first, *(place for place in others if place[0] > MAYBE)]
+        places = seen.hands[:1] + [place for place in seen.hands[1:] if place[0] > MAYBE]
         found = [closer_look(self.finder, picture, place, at_palms) for place in places]
         (best, box), *others = sorted(found, key=lambda hand: -hand[0])
         if best < PERHAPS:
             return None, ""
         here = self.spot(picture, box, sizes)
         apart = [other for score, other in others if score >= ASKED and iou(other, box) < APART]
-        elsewhere = [self.spot(picture, other, sizes[:1]) for other in apart]
+        elsewhere = [self.spot(picture, other, [AT_FIRST]) for other in apart]
         if elsewhere and min(self.sureness(here), max(map(self.sureness, elsewhere))) >= TWO:
             return here, TWO_HANDS
         if self.sureness(here) < DOUBTFUL:
